@@ -1,0 +1,102 @@
+package facts
+
+// Thread is one thread of the process.
+type Thread struct {
+	TID int `json:"tid"`
+	// Goroutine is the id of the one it runs; unknown, too, for a thread that runs none.
+	Goroutine Maybe[int64] `json:"goroutine"`
+	M         Maybe[int64] `json:"m"`
+	// Signal is the number of the signal that the core names for this thread, 0 for none.
+	Signal    Maybe[int]      `json:"signal"`
+	Registers map[string]Word `json:"registers"`
+	// InstructionBytes is the code at the pc, in hexadecimal.
+	InstructionBytes Maybe[string] `json:"instruction_bytes"`
+	State            ThreadState   `json:"state"`
+	// Frames are innermost first, C frames as library+offset.
+	Frames       []*Frame `json:"frames"`
+	FramesElided int64    `json:"frames_elided"`
+}
+
+// ThreadState is what a thread was doing.
+type ThreadState string
+
+const (
+	ThreadGo            ThreadState = "go"             // runs a goroutine's code
+	ThreadRuntime       ThreadState = "runtime"        // runs the runtime's own code on its system stack
+	ThreadSyscall       ThreadState = "syscall"        // in a system call
+	ThreadFutex         ThreadState = "futex"          // asleep until another thread wakes it
+	ThreadNetpoll       ThreadState = "netpoll"        // waits for the network and timers
+	ThreadSignalHandler ThreadState = "signal-handler" // runs Go's signal handler
+	ThreadC             ThreadState = "c"              // in C code
+	ThreadUnknown       ThreadState = "unknown"
+)
+
+// Scheduler is the state of the Go scheduler.
+type Scheduler struct {
+	GOMAXPROCS Maybe[int] `json:"gomaxprocs"`
+	Ms         Maybe[int] `json:"ms"`
+	IdleMs     Maybe[int] `json:"idle_ms"`
+	SpinningMs Maybe[int] `json:"spinning_ms"`
+	// RunQueue is the length of the global queue.
+	RunQueue Maybe[int] `json:"run_queue"`
+	PerP     []P        `json:"per_p"`
+}
+
+// P is one of GOMAXPROCS processors.
+type P struct {
+	ID int `json:"id"`
+	// Status is "idle", "running", "syscall", "gcstop" or "dead".
+	Status   Maybe[string] `json:"status"`
+	RunQueue Maybe[int]    `json:"run_queue"`
+	// M is the id of the M that holds it; unknown, too, when none does.
+	M Maybe[int64] `json:"m"`
+}
+
+// GC is the state of the garbage collector.
+type GC struct {
+	// Phase is "off", "mark" or "mark termination".
+	Phase         Maybe[string] `json:"phase"`
+	Cycles        Maybe[int64]  `json:"cycles"`
+	StopTheWorld  StopTheWorld  `json:"stop_the_world"`
+	HeapLiveBytes Maybe[uint64] `json:"heap_live_bytes"`
+	HeapGoalBytes Maybe[uint64] `json:"heap_goal_bytes"`
+	// GOGC is the percentage, -1 when the collector is off.
+	GOGC        Maybe[int64] `json:"gogc"`
+	MemoryLimit MemoryLimit  `json:"memory_limit"`
+	Pauses      Pauses       `json:"pauses"`
+	// LastGCAgeNS is from the end of the last cycle to Time.LastSeen.
+	LastGCAgeNS Maybe[int64] `json:"last_gc_age_ns"`
+	// CPULimiter is whether the collector's CPU limiter was on.
+	CPULimiter Maybe[bool] `json:"cpu_limiter"`
+}
+
+// StopTheWorld is whether all goroutines were being stopped. The freeze that a
+// crash does is none.
+type StopTheWorld struct {
+	InProgress Maybe[bool]   `json:"in_progress"`
+	Reason     Maybe[string] `json:"reason"`
+	// WaitingFor is what has not stopped.
+	WaitingFor []NotStopped `json:"waiting_for"`
+}
+
+// NotStopped is a processor that runs on during a stop-the-world.
+type NotStopped struct {
+	P         Maybe[int]   `json:"p"`
+	Goroutine Maybe[int64] `json:"goroutine"`
+	Thread    Maybe[int]   `json:"thread"`
+}
+
+// MemoryLimit is GOMEMLIMIT.
+type MemoryLimit struct {
+	Set   Maybe[bool]   `json:"set"`
+	Bytes Maybe[uint64] `json:"bytes"`
+}
+
+// Pauses are stop-the-world pauses of the collector.
+type Pauses struct {
+	Count  Maybe[int64] `json:"count"`
+	LastNS Maybe[int64] `json:"last_ns"`
+	P50NS  Maybe[int64] `json:"p50_ns"`
+	P95NS  Maybe[int64] `json:"p95_ns"`
+	MaxNS  Maybe[int64] `json:"max_ns"`
+}
