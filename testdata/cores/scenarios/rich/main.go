@@ -1,0 +1,60 @@
+// Rich is a process that dies, hangs or stands still in the way named by its argument, after having printed what it knows of
+// itself. It uses a large part of the standard library, so that stacks look like those of a real server.
+package main
+
+import (
+	"fmt"
+	"os"
+	"sort"
+)
+
+// scenarios are the ways to end, by the name that the command line gives.
+var scenarios = map[string]func(){
+	"crashserver":    crashServer,
+	"crashserver2":   crashServerOtherBug,
+	"serve":          serveUntilKilled,
+	"panicvalues":    panicValues,
+	"panicerror":     panicError,
+	"panicstringer":  panicStringer,
+	"panicstring":    panicString,
+	"panicint":       panicInt,
+	"panicstruct":    panicStruct,
+	"panicnil":       panicNil,
+	"repanic":        repanic,
+	"nilfunc":        nilFunc,
+	"divide":         divide,
+	"reflectcall":    reflectCall,
+	"goexit":         goexit,
+	"deadlock":       deadlock,
+	"mapwrites":      mapWrites,
+	"unlock":         unlockOfUnlocked,
+	"overflow":       overflow,
+	"oom":            outOfMemory,
+	"segv":           segv,
+	"segvcopy":       segvCopy,
+	"selfabort":      selfAbort,
+	"busyloop":       busyLoop,
+	"stwstall":       stopTheWorldStall,
+	"gcphase":        gcPhase,
+	"manygoroutines": manyGoroutines,
+}
+
+func main() {
+	if len(os.Args) < 2 || scenarios[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: rich SCENARIO, one of:")
+		for _, name := range names() {
+			fmt.Fprintln(os.Stderr, "\t"+name)
+		}
+		os.Exit(2)
+	}
+	scenarios[os.Args[1]]()
+}
+
+func names() []string {
+	var l []string
+	for name := range scenarios {
+		l = append(l, name)
+	}
+	sort.Strings(l)
+	return l
+}
