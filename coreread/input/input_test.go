@@ -287,9 +287,9 @@ func TestCancelWhileAPipeIsSilent(t *testing.T) {
 	}
 }
 
-// Trouble in a stream ends the reading of a pipe that would go on.
+// The end of the xz program ends the reading of a pipe that would go on.
 func TestBrokenStreamOfASilentPipe(t *testing.T) {
-	for compression := range tools {
+	for _, compression := range []string{"gzip", "xz"} {
 		packed := pack(t, compression, content(1<<20))
 		for i := range 64 {
 			packed[len(packed)/3+i] ^= 0xa5
