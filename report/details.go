@@ -1,0 +1,327 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"postmortem/analyzer/facts"
+)
+
+const (
+	shownThreads  = 20
+	shownGaps     = 20
+	shownSettings = 30
+)
+
+func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
+
+// rows builds a table of keys and values.
+type rows struct{ t table }
+
+func (r *rows) add(key string, value ...any) {
+	r.t.rows = append(r.t.rows, []text{say(key), say(value...)})
+}
+
+// or writes a value with a function, or "unknown".
+func or[T any](m facts.Maybe[T], write func(T) string) string {
+	if !m.Known {
+		return "unknown"
+	}
+	return write(m.V)
+}
+
+func same(s string) string { return s }
+
+// runtimePart is the collector and the scheduler.
+func (a *author) runtimePart() []block {
+	var out []block
+	if s := a.doc.Scheduler; s != nil {
+		out = append(out, a.schedulerTable(s))
+	} else {
+		out = append(out, a.missingPart(facts.PartScheduler)...)
+	}
+	if gc := a.doc.GC; gc != nil {
+		out = append(out, a.gcTable(gc))
+		if w := stopWarning(gc.StopTheWorld); w != nil {
+			out = append(out, paragraph{w})
+		}
+	} else {
+		out = append(out, a.missingPart(facts.PartGC)...)
+	}
+	return out
+}
+
+func (a *author) schedulerTable(s *facts.Scheduler) table {
+	var r rows
+	r.t.head = []string{"scheduler", ""}
+	r.add("GOMAXPROCS", or(s.GOMAXPROCS, count[int]))
+	r.add("threads of the runtime", or(s.Ms, count[int]), ", idle ", or(s.IdleMs, count[int]), ", spinning ", or(s.SpinningMs, count[int]))
+	queued := 0
+	by := map[string]int{}
+	for _, p := range s.PerP {
+		by[or(p.Status, same)]++
+		queued += max(0, p.RunQueue.V)
+	}
+	r.add("ready to run", or(s.RunQueue, count[int]), " in the global queue, ", count(queued), " on processors")
+	if len(by) > 0 {
+		var parts []string
+		for _, k := range byCount(by) {
+			parts = append(parts, count(by[k])+" "+k)
+		}
+		r.add("processors", strings.Join(parts, ", "))
+	}
+	return r.t
+}
+
+func (a *author) gcTable(gc *facts.GC) table {
+	var r rows
+	r.t.head = []string{"collector", ""}
+	r.add("phase", or(gc.Phase, same), ", after ", or(gc.Cycles, func(n int64) string { return plural(n, "cycle") }))
+	if gc.LastGCAgeNS.Known {
+		r.add("last cycle", duration(gc.LastGCAgeNS.V), " before the last clock")
+	}
+	r.add("live heap", or(gc.HeapLiveBytes, size), ", goal ", or(gc.HeapGoalBytes, size))
+	r.add("GOGC", or(gc.GOGC, func(n int64) string {
+		if n < 0 {
+			return "off"
+		}
+		return fmt.Sprint(n)
+	}))
+	r.add("memory limit", memoryLimit(gc.MemoryLimit))
+	p := gc.Pauses
+	r.add("pauses", or(p.Count, count[int64]), ": last ", or(p.LastNS, duration), ", median ", or(p.P50NS, duration),
+		", 95% ", or(p.P95NS, duration), ", longest ", or(p.MaxNS, duration))
+	r.add("CPU limiter", or(gc.CPULimiter, onOff))
+	return r.t
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on: the collector was at its bound of CPU time"
+	}
+	return "off"
+}
+
+// stopWarning tells of a stop-the-world that had not come to its end.
+func stopWarning(s facts.StopTheWorld) text {
+	if !s.InProgress.Known || !s.InProgress.V {
+		return nil
+	}
+	t := say(bold("A stop-the-world was in progress"))
+	if s.Reason.Known {
+		t = say(t, " (", s.Reason.V, ")")
+	}
+	if len(s.WaitingFor) == 0 {
+		return say(t, ".")
+	}
+	var parts []string
+	for _, w := range s.WaitingFor {
+		var p []string
+		if w.P.Known {
+			p = append(p, fmt.Sprintf("P %d", w.P.V))
+		}
+		if w.Goroutine.Known {
+			p = append(p, goid(w.Goroutine.V))
+		}
+		if w.Thread.Known {
+			p = append(p, fmt.Sprintf("thread %d", w.Thread.V))
+		}
+		parts = append(parts, strings.Join(p, " "))
+		if len(parts) == 8 {
+			break
+		}
+	}
+	return say(t, "; not stopped yet: ", strings.Join(parts, ", "), ".")
+}
+
+// threadsPart lists the threads, the one of the crash first, with its registers.
+func (a *author) threadsPart() []block {
+	if a.doc.Threads == nil {
+		return a.missingPart(facts.PartThreads)
+	}
+	order := make([]*facts.Thread, 0, len(a.doc.Threads))
+	for i := range a.doc.Threads {
+		order = append(order, &a.doc.Threads[i])
+	}
+	first := func(t *facts.Thread) int {
+		if a.crash.Thread.Known && t.TID == a.crash.Thread.V {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(order, func(x, y *facts.Thread) int { return cmp.Compare(first(x), first(y)) })
+	if len(order) == 0 {
+		return nil
+	}
+	t := table{head: []string{"thread", "runs", "state", "in"}, right: []bool{true, false, false, false}}
+	for _, th := range order[:min(shownThreads, len(order))] {
+		runs := "—"
+		if th.Goroutine.Known {
+			runs = goid(th.Goroutine.V)
+		}
+		in := say("—")
+		if len(th.Frames) > 0 && th.Frames[0] != nil {
+			f := th.Frames[0]
+			in = say(lit(a.fn(f.Func)))
+			if pos := a.position(f); pos != "" {
+				in = say(in, " ", lit(pos))
+			}
+		}
+		t.rows = append(t.rows, []text{say(fmt.Sprint(th.TID)), say(runs), say(string(th.State)), in})
+	}
+	out := []block{t}
+	if n := len(order) - shownThreads; n > 0 {
+		out = append(out, paragraph{say("… " + plural(n, "more thread") + ".")})
+	}
+	if th := order[0]; first(th) == 0 && len(th.Registers) > 0 {
+		out = append(out, heading(say(fmt.Sprintf("Registers of thread %d", th.TID))), registers(th))
+	}
+	return out
+}
+
+// registers lays out a thread's registers, three to a line.
+func registers(th *facts.Thread) verbatim {
+	var out verbatim
+	line := ""
+	for i, name := range slices.Sorted(maps.Keys(th.Registers)) {
+		line += fmt.Sprintf("%-8s %-20s", oneLine(name, 16), hex(th.Registers[name]))
+		if i%3 == 2 {
+			out = append(out, strings.TrimRight(line, " "))
+			line = ""
+		}
+	}
+	if line != "" {
+		out = append(out, strings.TrimRight(line, " "))
+	}
+	if th.InstructionBytes.Known {
+		out = append(out, "code at pc "+oneLine(th.InstructionBytes.V, 128))
+	}
+	return out
+}
+
+// targetPart is what ran and what it was built from.
+func (a *author) targetPart() []block {
+	t := &a.doc.Target
+	var r rows
+	if t.MainModule != nil {
+		r.add("main module", lit(t.MainModule.Path), " ", or(t.MainModule.Version, same))
+	}
+	r.add("main package", or(t.MainPackage, same))
+	r.add("built with", or(t.GoVersion, same), " for ", or(t.GOOS, same), "/", or(t.GOARCH, same))
+	r.add("vcs revision", or(t.VCSRevision, same), a.modified())
+	if b := t.Binary; b != nil {
+		r.add("binary", lit(b.Name), a.binaryForm(b))
+		r.add("build id", or(b.BuildID, same))
+		r.add("Go build id", or(b.GoBuildID, same))
+		r.add("load bias", or(b.LoadBias, hex))
+	}
+	if c := t.Core; c != nil {
+		r.add("core", lit(c.Name), " by ", string(c.Producer), ", compression ", c.Compression, ", ",
+			or(c.FileBytes, size), " on disk, ", or(c.MemoryBytes, size), " of memory")
+	}
+	if p := t.Process; p != nil {
+		r.add("process", or(p.Comm, same), ", pid ", or(p.PID, func(n int) string { return fmt.Sprint(n) }), ", ",
+			or(p.Threads, func(n int) string { return plural(n, "thread") }))
+	}
+	r.add("instance", or(t.InstanceID, same))
+	r.add("started", or(t.Time.Started, clock))
+	r.add("last clock", or(t.Time.LastSeen, clock), " (", or(t.Time.Basis, same), ")")
+	r.add("dependencies", a.dependencies())
+	for i, k := range slices.Sorted(maps.Keys(t.BuildSettings)) {
+		if i == shownSettings {
+			r.add("…", plural(len(t.BuildSettings)-shownSettings, "more setting"))
+			break
+		}
+		r.add("setting "+k, lit(t.BuildSettings[k]))
+	}
+	for _, k := range slices.Sorted(maps.Keys(a.doc.Context)) {
+		r.add("context "+k, a.doc.Context[k])
+	}
+	return []block{r.t}
+}
+
+func (a *author) modified() string {
+	switch m := a.doc.Target.VCSModified; {
+	case !m.Known:
+		return ""
+	case m.V:
+		return " (with uncommitted changes)"
+	}
+	return " (clean)"
+}
+
+func (a *author) binaryForm(b *facts.Binary) string {
+	s := ""
+	if b.PIE {
+		s += ", position-independent"
+	}
+	if !b.HasSymtab {
+		s += ", no symbol table"
+	}
+	if !b.HasDWARF {
+		s += ", no DWARF"
+	}
+	return s
+}
+
+func (a *author) dependencies() string {
+	if a.doc.Target.Deps == nil {
+		return "unknown"
+	}
+	return plural(len(a.doc.Target.Deps), "module")
+}
+
+// completenessPart is the ledger of what could not be read.
+func (a *author) completenessPart() []block {
+	c := &a.doc.Completeness
+	var r rows
+	r.add("core", string(c.Core))
+	r.add("identity", string(c.Identity))
+	r.add("symbols", string(c.Symbols))
+	r.add("memory missing", or(c.MissingBytes, bytesWord))
+	r.add("goroutines unreadable", or(c.UnreadableGoroutines, count[int]))
+	for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
+		s := c.Sections[name]
+		if s.Why.Known {
+			r.add(name, string(s.State), ": ", s.Why.V)
+			continue
+		}
+		r.add(name, string(s.State))
+	}
+	out := []block{r.t}
+	var gaps bullets
+	for i, g := range c.Gaps {
+		if i == shownGaps {
+			break
+		}
+		gaps = append(gaps, gapLine(g))
+	}
+	if n := max(c.GapsTotal, len(c.Gaps)) - len(gaps); n > 0 {
+		gaps = append(gaps, say("… "+plural(n, "more gap")+"."))
+	}
+	if len(gaps) > 0 {
+		out = append(out, gaps)
+	}
+	tool := "postmortem " + a.doc.Tool.Version
+	if a.doc.Tool.Commit.Known {
+		tool += " (" + a.doc.Tool.Commit.V + ")"
+	}
+	return append(out, paragraph{say("Report by ", tool, ", "+a.doc.Schema+".")})
+}
+
+func gapLine(g facts.Gap) text {
+	t := say(g.What)
+	switch {
+	case g.Address.Known && g.Bytes.Known:
+		t = say(t, fmt.Sprintf(" (%s at ", bytesWord(g.Bytes.V)), lit(hex(g.Address.V)), ")")
+	case g.Address.Known:
+		t = say(t, " (at ", lit(hex(g.Address.V)), ")")
+	case g.Bytes.Known:
+		t = say(t, fmt.Sprintf(" (%s)", bytesWord(g.Bytes.V)))
+	}
+	return say(t, ": ", g.Effect, ".")
+}

@@ -1,0 +1,160 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"postmortem/analyzer/facts"
+)
+
+const (
+	shownGroups = 20
+	shownRanges = 8 // of goroutine ids
+	shownDefers = 4 // of one group
+)
+
+// groupTable is the overview of the largest groups; ok is false when there is none.
+func (a *author) groupTable(groups []*facts.Group, most int) (table, bool) {
+	t := table{
+		head:  []string{"count", "state", "where", "created by", "waited", "example"},
+		right: []bool{true, false, false, false, false, false},
+	}
+	for _, g := range groups[:min(most, len(groups))] {
+		where, by, example := say("—"), say("—"), say("—")
+		if f := blame(g.Frames); f != nil {
+			where = say(lit(a.fn(f.Func)))
+			if pos := a.position(f); pos != "" {
+				where = say(where, " ", lit(pos))
+			}
+		}
+		if g.CreatedBy != nil {
+			by = say(lit(a.fn(g.CreatedBy.Func)))
+			if g.CreatedBy.File.Known {
+				by = say(by, " ", lit(withLine(shortFile(g.CreatedBy.File.V), g.CreatedBy.Line)))
+			}
+		}
+		if len(g.GoidRanges) > 0 {
+			example = say(goid(g.GoidRanges[0][0]))
+		}
+		t.rows = append(t.rows, []text{say(count(g.Count)), say(a.state(g)), where, by, say(waited(g.WaitedAtLeastNS)), example})
+	}
+	if left := len(groups) - most; left > 0 {
+		t.rows = append(t.rows, []text{say(count(members(groups[most:]))), say(fmt.Sprintf("in %s", plural(left, "more group"))), nil, nil, nil, nil})
+	}
+	return t, len(t.rows) > 0
+}
+
+func members(groups []*facts.Group) int {
+	n := 0
+	for _, g := range groups {
+		n += g.Count
+	}
+	return n
+}
+
+// waited writes lower bounds: "≥ 6m20s", "≥ 1s … ≥ 2h51m", "—" when none is known.
+func waited(w facts.WaitSpread) string {
+	switch {
+	case !w.Min.Known || !w.Max.Known:
+		return "—"
+	case duration(w.Min.V) == duration(w.Max.V):
+		return "≥ " + duration(w.Min.V)
+	}
+	return "≥ " + duration(w.Min.V) + " … ≥ " + duration(w.Max.V)
+}
+
+// groupsPart is every goroutine: the program's groups with their stacks, largest
+// first, and the runtime's own in a line.
+func (a *author) groupsPart() []block {
+	g := a.doc.Goroutines
+	if g == nil {
+		return a.missingPart(facts.PartGoroutines)
+	}
+	groups := a.programGroups()
+	var by []string
+	for _, s := range slices.Sorted(keys(g.ByStatus)) {
+		by = append(by, count(g.ByStatus[s])+" "+string(s))
+	}
+	head := fmt.Sprintf("%s (%s of the program in %s, %s of the runtime)", plural(g.Total, "goroutine"),
+		count(g.User), plural(len(groups), "group"), count(g.System))
+	if len(by) > 0 {
+		head += ": " + strings.Join(by, ", ")
+	}
+	out := []block{paragraph{say(head + ".")}}
+	for _, g := range groups[:min(shownGroups, len(groups))] {
+		out = append(out, a.groupStack(g))
+	}
+	if len(groups) > shownGroups {
+		rest := groups[shownGroups:]
+		out = append(out, paragraph{say(fmt.Sprintf("… %s with %s: ", plural(len(rest), "more group"), plural(members(rest), "goroutine")),
+			lit("--format json"), " has them all.")})
+	}
+	if t := a.systemLine(); t != nil {
+		out = append(out, paragraph{t})
+	}
+	if slices.ContainsFunc(g.Groups, func(g facts.Group) bool { return g.WaitedAtLeastNS.Min.Known }) {
+		out = append(out, paragraph{say("Wait times are lower bounds: only the collector stamps them, and a goroutine that parked after the last cycle has none.")})
+	}
+	return out
+}
+
+func (a *author) groupStack(g *facts.Group) stack {
+	head := say(fmt.Sprintf("%s × %s   %s", count(g.Count), a.state(g), idRanges(g.GoidRanges, shownRanges)))
+	if w := waited(g.WaitedAtLeastNS); w != "—" {
+		head = say(head, "   waited "+w)
+	}
+	s := stack{head: head, lines: a.frames(g.Frames, g.FramesElided, g.Cycle)}
+	if len(g.Frames) == 0 {
+		s.lines = []stackLine{{fn: "(stack not readable)"}}
+	}
+	if g.CreatedBy != nil {
+		s.foot = append(s.foot, a.createdBy(g.CreatedBy, nil))
+	}
+	for i, d := range g.PendingDefers {
+		if i == shownDefers {
+			s.foot = append(s.foot, say(fmt.Sprintf("… %s more", plural(len(g.PendingDefers)-shownDefers, "deferred call"))))
+			break
+		}
+		t := say("deferred "+a.fn(d.Func), fmt.Sprintf(" × %s", count(d.Count)))
+		if d.File.Known {
+			t = say(t, " ("+withLine(shortFile(d.File.V), d.Line)+")")
+		}
+		s.foot = append(s.foot, t)
+	}
+	if len(g.LabelKeys) > 0 {
+		s.foot = append(s.foot, say("labels "+strings.Join(g.LabelKeys, ", ")))
+	}
+	return s
+}
+
+// systemLine sums up the runtime's own goroutines.
+func (a *author) systemLine() text {
+	by := map[string]int{}
+	for i := range a.goroutines.Groups {
+		if g := &a.goroutines.Groups[i]; g.System {
+			by[a.state(g)] += g.Count
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, s := range byCount(by) {
+		parts = append(parts, count(by[s])+" "+s)
+	}
+	return say("The runtime's own: " + strings.Join(parts, ", ") + ".")
+}
+
+// missingPart says why a part is not in the document.
+func (a *author) missingPart(name string) []block {
+	s, ok := a.doc.Completeness.Sections[name]
+	if !ok || s.State == facts.SectionComplete {
+		return nil
+	}
+	why := "no reason is given"
+	if s.Why.Known {
+		why = s.Why.V
+	}
+	return []block{paragraph{say(fmt.Sprintf("Not in this report (%s): %s.", s.State, why))}}
+}

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"postmortem/analyzer/facts"
+)
+
+// next is what to do, who is on call apart from who wrote the code.
+func (a *author) next() []block {
+	out := steps{}
+	for _, t := range a.onCall() {
+		out = append(out, say("On call: ", t))
+	}
+	for _, t := range a.developer() {
+		out = append(out, say("Developer: ", t))
+	}
+	return []block{append(out, a.keep())}
+}
+
+// rollback is advice that fits whatever crashed in the program's own code.
+func (a *author) rollback() string {
+	if rev := a.revision(); rev != "" {
+		return "roll back if " + rev + " is new"
+	}
+	return "roll back if this build is new"
+}
+
+func (a *author) onCall() []text {
+	switch a.crash.Kind {
+	case facts.CrashPanic:
+		return []text{say(a.rollback() + "; a restart fails again if the same input returns.")}
+	case facts.CrashFatal:
+		if a.messageHas("concurrent map") {
+			return []text{say("a restart helps until the two meet again, which load makes likelier; ", a.rollback(), ".")}
+		}
+		return []text{say(a.rollback() + "; whether a restart helps depends on what led there.")}
+	case facts.CrashSignal:
+		return []text{say(a.rollback()+"; look whether other hosts show it too: on one host only, the machine itself is to be looked at, ",
+			"or a library that is different there.")}
+	case facts.CrashDeadlock:
+		return []text{say("a restart clears it; ", a.rollback(), ".")}
+	case facts.CrashOutOfMemory:
+		return []text{say("look at the memory limit of the container or of the user (", lit("ulimit -v"), ") and at the host's free memory at that time; a restart helps until it fills again.")}
+	case facts.CrashAbortRequest:
+		out := []text{say("find who sent ", lit(signalWordOr(a.firstSignal(), "the signal")), ": a watchdog of the supervisor, a time limit, or a person.")}
+		if f := a.waitingAt(); f != nil {
+			out = append(out, say("other replicas hang likewise if ", lit("goroutine?debug=1"), " shows a pile in ", a.at(f), "; no second core is needed then."))
+		}
+		return out
+	case facts.CrashAbortSelf:
+		return []text{say("the program's own output just before the end usually says why it aborted; ", a.rollback(), ".")}
+	case facts.CrashSnapshot:
+		return []text{say("nothing in this core says that the process has to be restarted.")}
+	}
+	return []text{say("the logs of the supervisor and the kernel (", lit("journalctl -k"), ") for the time of death say what this core does not.")}
+}
+
+func signalWordOr(s *facts.Signal, or string) string {
+	if s == nil {
+		return or
+	}
+	return signalWord(s)
+}
+
+func (a *author) messageHas(parts ...string) bool {
+	if !a.crash.Message.Known {
+		return false
+	}
+	for _, p := range parts {
+		if strings.Contains(a.crash.Message.V, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// waitingAt is where the largest group of the program's own goroutines waits, nil
+// when no group has more than one goroutine.
+func (a *author) waitingAt() *facts.Frame {
+	for _, g := range a.programGroups() {
+		if g.Count < 2 {
+			return nil
+		}
+		if f := blame(g.Frames); f != nil && (g.Status == facts.StatusWaiting || g.Status == facts.StatusLeaked) {
+			return f
+		}
+	}
+	return nil
+}
+
+// panicAsks is what to ask of the source, by what the panic says.
+var panicAsks = []struct{ has, ask string }{
+	{"nil pointer dereference", "which pointer is nil there, and who returned or stored it?"},
+	{"index out of range", "where does the index come from, and who checks it against the length?"},
+	{"slice bounds out of range", "where do the bounds come from, and who checks them against the length?"},
+	{"assignment to entry in nil map", "who should have made the map?"},
+	{"close of closed channel", "who else closes the channel? One owner should."},
+	{"send on closed channel", "who closes the channel while others may still send?"},
+	{"close of nil channel", "who should have made the channel?"},
+	{"interface conversion", "which value has that type, and does the assertion have a two-result form?"},
+	{"integer divide by zero", "where does the divisor come from?"},
+	{"negative WaitGroup counter", "which Done has no Add?"},
+	{"makeslice: len out of range", "where does the length come from? A length out of outside data needs a bound."},
+	{"comparing uncomparable type", "which value of an interface type is compared or used as a map's key?"},
+	{"hash of unhashable type", "which value of an interface type is used as a map's key?"},
+}
+
+func (a *author) developer() []text {
+	f := blame(a.crash.Frames)
+	switch a.crash.Kind {
+	case facts.CrashPanic:
+		return a.developerPanic(f)
+	case facts.CrashFatal:
+		return a.developerFatal(f)
+	case facts.CrashSignal, facts.CrashAbortSelf:
+		return a.developerNative()
+	case facts.CrashDeadlock, facts.CrashAbortRequest:
+		if t := a.whoWakes(); t != nil {
+			return []text{t}
+		}
+	case facts.CrashOutOfMemory:
+		return []text{say("take a heap profile (", lit("/debug/pprof/heap"), ") from a replica under the same load; the number of goroutines above tells whether stacks and what they hold are a part of it.")}
+	case facts.CrashSnapshot:
+		if w := a.waitingAt(); w != nil {
+			return []text{say("is the largest group, in ", a.at(w), ", as large as it should be?")}
+		}
+	}
+	return nil
+}
+
+func (a *author) developerPanic(f *facts.Frame) []text {
+	ask := "what must hold there, and which caller broke it?"
+	for _, p := range panicAsks {
+		if a.messageHas(p.has) {
+			ask = p.ask
+			break
+		}
+	}
+	t := say(ask)
+	if f != nil {
+		t = say("in ", a.at(f), ": ", ask)
+	}
+	out := []text{t}
+	if a.group != nil && a.group.CreatedBy != nil && a.crash.Goroutine.V != 1 {
+		out = append(out, say("if one failure must not end the process, recover in the goroutine that ", a.site(a.group.CreatedBy), " starts."))
+	}
+	return out
+}
+
+func (a *author) developerFatal(f *facts.Frame) []text {
+	where := say("")
+	if f != nil {
+		where = say(" in ", a.at(f))
+	}
+	switch {
+	case a.messageHas("concurrent map"):
+		return []text{say("which lock guards the map used", where, "? Run the tests with ", lit("-race"), ", which names both sides.")}
+	case a.messageHas("stack overflow", "stack exceeds"):
+		if c := a.crash.Cycle; c != nil && len(c.Funcs) > 0 {
+			return []text{say("what should have ended the recursion ", lit(strings.TrimPrefix(a.cycle(c), "↻ ")), "?")}
+		}
+		return []text{say("what should have ended the recursion", where, "?")}
+	case a.messageHas("unlock of unlocked", "Unlock of unlocked"):
+		return []text{say("which path", where, " unlocks twice, or without a lock? ", lit("defer"), " right after the lock avoids both.")}
+	case a.messageHas("thread exhaustion"):
+		return []text{say("which blocking calls have no bound on how many run at once? The largest groups show them.")}
+	}
+	return []text{say("run the tests with ", lit("-race"), " and, if there is unsafe or C code, with ", lit("-gcflags=all=-d=checkptr"),
+		"; then look for the message among the issues of this Go version.")}
+}
+
+func (a *author) developerNative() []text {
+	var f *facts.Frame
+	if len(a.crash.Frames) > 0 {
+		f = a.crash.Frames[0]
+	}
+	switch {
+	case f == nil:
+		return []text{say("the thread's registers below and the library's own symbols tell the place; ", lit("gdb"), " on core and binary walks C stacks.")}
+	case f.Trust == facts.TrustCgo || !f.File.Known:
+		return []text{say(lit(f.Func), " is an offset in a library: ", lit("addr2line"), " with exactly that library's debug file names the line; which Go code called it stands on the stack above.")}
+	}
+	return []text{say("in ", a.at(f), ": memory from unsafe, mmap or C is what Go code faults on outside of a panic.")}
+}
+
+// whoWakes asks for the other side of what the largest waiting group waits for.
+func (a *author) whoWakes() text {
+	for _, g := range a.programGroups() {
+		f := blame(g.Frames)
+		if f == nil || g.Status != facts.StatusWaiting {
+			continue
+		}
+		t := say(fmt.Sprintf("%s wait%s (%s) in ", plural(g.Count, "goroutine"), third(g.Count), a.state(g)), a.at(f), ": ")
+		switch g.Quadrant {
+		case facts.QuadrantChannel:
+			return say(t, "who should be at the other end of the channel, and where is it now?")
+		case facts.QuadrantLock:
+			return say(t, "who holds it, and what does the holder wait for?")
+		case facts.QuadrantNetpoll:
+			return say(t, "does this wait have a deadline, and is the other side alive?")
+		}
+		return say(t, "what should have ended this wait?")
+	}
+	return nil
+}
+
+func third(n int) string {
+	if n == 1 {
+		return "s"
+	}
+	return ""
+}
+
+// keep asks for what a second look needs.
+func (a *author) keep() text {
+	if b := a.doc.Target.Binary; b != nil {
+		switch {
+		case b.BuildID.Known && b.BuildID.V != "":
+			return say("Keep core and binary (build id ", lit(b.BuildID.V), ").")
+		case b.GoBuildID.Known && b.GoBuildID.V != "":
+			return say("Keep core and binary (Go build id ", lit(middle(b.GoBuildID.V, 40)), ").")
+		}
+	}
+	return say("Keep core and binary.")
+}

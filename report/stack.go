@@ -1,0 +1,214 @@
+package report
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"postmortem/analyzer/facts"
+)
+
+// Bounds of one stack on a page; the JSON document has the frames left out here.
+const (
+	shownInner = 24
+	shownOuter = 6
+)
+
+// names shortens what stands in frames for the program at hand.
+type names struct {
+	module string // path of the main module, "" when unknown
+}
+
+// fn is a function's name without the main module's path: of module
+// example.com/orders, example.com/orders/pricing.Apply becomes pricing.Apply and
+// example.com/orders.Serve orders.Serve. Other names stay whole.
+func (n names) fn(name string) string {
+	if n.module == "" || !strings.HasPrefix(name, n.module) {
+		return name
+	}
+	switch rest := name[len(n.module):]; {
+	case strings.HasPrefix(rest, "/") && len(rest) > 1:
+		return rest[1:]
+	case strings.HasPrefix(rest, "."):
+		return path.Base(n.module) + rest
+	}
+	return name
+}
+
+// position is where a frame is: source or file, and line.
+func (n names) position(f *facts.Frame) string {
+	file := ""
+	switch {
+	case f.Source.Known && (!f.Module.Known || f.Module.V == "std" || f.InApp && strings.Contains(f.Source.V, "/")):
+		file = f.Source.V
+	case f.Source.Known:
+		file = path.Base(f.Module.V) + "/" + f.Source.V
+	case f.File.Known:
+		file = shortFile(f.File.V)
+	default:
+		return ""
+	}
+	return withLine(file, f.Line)
+}
+
+// site is a place like "orders.(*Server).Create (orders/publish.go:131)".
+func (n names) site(s *facts.Site) text {
+	t := say(lit(n.fn(s.Func)))
+	if s.File.Known {
+		t = say(t, " (", lit(withLine(shortFile(s.File.V), s.Line)), ")")
+	}
+	return t
+}
+
+// shortFile keeps the last two elements of a path: directory and file.
+func shortFile(file string) string {
+	dir, base := path.Split(file)
+	if d := path.Base(dir); dir != "" && d != "/" && d != "." {
+		return d + "/" + base
+	}
+	return base
+}
+
+func withLine(file string, line facts.Maybe[int]) string {
+	if !line.Known {
+		return file
+	}
+	return file + ":" + strconv.Itoa(line.V)
+}
+
+// isRuntime reports whether a frame belongs to the Go runtime's own code.
+func isRuntime(f *facts.Frame) bool {
+	return !f.InApp && (strings.HasPrefix(f.Func, "runtime.") || strings.HasPrefix(f.Func, "internal/runtime/") ||
+		strings.HasPrefix(f.Func, "runtime/internal/"))
+}
+
+// frames lays out a stack: runs of the runtime's frames are folded unless there is
+// nothing else, a long stack keeps its ends, and what is left out is said. Elided is
+// how many frames are missing behind the first facts.FramesKept.
+func (n names) frames(frames []*facts.Frame, elided int64, cycle *facts.Cycle) []stackLine {
+	frames = slices.DeleteFunc(slices.Clone(frames), func(f *facts.Frame) bool { return f == nil })
+	split := min(len(frames), facts.FramesKept)
+	fold := slices.ContainsFunc(frames, func(f *facts.Frame) bool { return !isRuntime(f) })
+	lines := n.fold(frames[:split], fold)
+	if elided > 0 {
+		lines = append(lines, stackLine{fn: "… " + plural(elided, "frame") + " elided", frames: elided})
+	}
+	lines = append(lines, n.fold(frames[split:], fold)...)
+	if len(lines) > shownInner+shownOuter+1 {
+		var left int64
+		for _, l := range lines[shownInner : len(lines)-shownOuter] {
+			left += l.frames
+		}
+		lines = slices.Concat(lines[:shownInner],
+			[]stackLine{{fn: "… " + plural(left, "frame") + " not shown"}},
+			lines[len(lines)-shownOuter:])
+	}
+	if cycle != nil && len(cycle.Funcs) > 0 {
+		lines = append(lines, stackLine{fn: n.cycle(cycle)})
+	}
+	return lines
+}
+
+// fold writes a line for a frame, and one for a run of the runtime's.
+func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
+	var lines []stackLine
+	for i := 0; i < len(frames); {
+		run := 0
+		for fold && i+run < len(frames) && isRuntime(frames[i+run]) {
+			run++
+		}
+		if run > 1 || run == 1 && frames[i].Func == "runtime.goexit" {
+			lines = append(lines, stackLine{fn: "… " + plural(run, "runtime frame"), frames: int64(run)})
+			i += run
+			continue
+		}
+		lines = append(lines, n.frame(frames[i]))
+		i++
+	}
+	return lines
+}
+
+// cycle names the repeating part of a recursion.
+func (n names) cycle(c *facts.Cycle) string {
+	const most = 6
+	var fns []string
+	for i, f := range c.Funcs {
+		if i == most {
+			fns = append(fns, "… "+strconv.Itoa(len(c.Funcs)-most)+" more")
+			break
+		}
+		fns = append(fns, n.fn(f))
+	}
+	return "↻ " + strings.Join(fns, " ← ") + ", " + count(c.Repeats) + " times"
+}
+
+func (n names) frame(f *facts.Frame) stackLine {
+	l := stackLine{fn: n.fn(f.Func), pos: n.position(f), frames: 1}
+	switch {
+	case f.StaticPC.Known:
+		l.addr = "@" + hex(f.StaticPC.V)
+	case f.PC.Known:
+		l.addr = "pc " + hex(f.PC.V)
+	}
+	switch f.Trust {
+	case facts.TrustFramePointer:
+		l.note = "(found by frame pointer)"
+	case facts.TrustScan:
+		l.note = "(found by scanning: may be stale)"
+	}
+	if f.Inlined {
+		l.note = strings.TrimSpace("inlined " + l.note)
+	}
+	return l
+}
+
+// layout aligns the lines of a stack in columns. A name or position longer than
+// its column is cut in the middle; width 0 is unbounded.
+func layout(lines []stackLine, width int) []string {
+	const least = 20
+	fnMax, posMax := 72, 48
+	if width > 0 {
+		rest := width - 2*3 - 10
+		fnMax = max(least, min(fnMax, rest*3/5))
+		posMax = max(least, min(posMax, rest*2/5))
+	}
+	cells := make([][3]string, len(lines))
+	var fnW, posW int
+	for i, l := range lines {
+		if l.pos == "" && l.addr == "" && l.note == "" {
+			cells[i] = [3]string{oneLine(l.fn, 400)}
+			continue
+		}
+		cells[i] = [3]string{middle(oneLine(l.fn, 400), fnMax), middle(oneLine(l.pos, 400), posMax), strings.TrimSpace(l.addr + " " + oneLine(l.note, 100))}
+		fnW = max(fnW, twwidth.Width(cells[i][0]))
+		posW = max(posW, twwidth.Width(cells[i][1]))
+	}
+	out := make([]string, len(lines))
+	for i, c := range cells {
+		if c[1] == "" && c[2] == "" {
+			out[i] = c[0]
+			continue
+		}
+		out[i] = strings.TrimRight(pad(c[0], fnW)+"  "+pad(c[1], posW)+"  "+c[2], " ")
+	}
+	return out
+}
+
+// pad fills s with spaces up to a width in terminal cells.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-twwidth.Width(s)))
+}
+
+// middle cuts the middle out of s, so that it is at most width runes long: of a
+// function's name the package and the method both tell.
+func middle(s string, width int) string {
+	r := []rune(s)
+	if len(r) <= width || width < 3 {
+		return s
+	}
+	head := (width - 1) / 3
+	return string(r[:head]) + "…" + string(r[len(r)-(width-1-head):])
+}

@@ -1,0 +1,221 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+const (
+	defaultWidth = 100
+	leastWidth   = 40
+	indent       = "  "
+)
+
+// renderText writes for a terminal: wrapped to its width, tables in columns, and
+// no control sequence but its own colors.
+func renderText(w io.Writer, p *page, cfg Config) error {
+	t := &terminal{width: cfg.Width, color: cfg.Color}
+	if t.width <= 0 {
+		t.width = defaultWidth
+	}
+	t.width = max(t.width, leastWidth)
+	t.wrap(say(bold(p.title)), "", "")
+	if p.alert != nil {
+		t.line("")
+		t.wrap(say("! ", p.alert), "", indent)
+		t.line("")
+	}
+	for _, l := range p.head {
+		t.wrap(l, "", indent)
+	}
+	for _, l := range p.what {
+		t.line("")
+		t.wrap(l, "", "")
+	}
+	for _, s := range p.sections {
+		t.line("")
+		t.wrap(say(bold(strings.ToUpper(s.heading))), "", "")
+		for i, b := range s.blocks {
+			if i > 0 {
+				t.line("")
+			}
+			if err := t.block(b); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := w.Write(t.b.Bytes())
+	return err
+}
+
+type terminal struct {
+	b     bytes.Buffer
+	width int
+	color bool
+}
+
+func (t *terminal) line(s string) {
+	t.b.WriteString(strings.TrimRight(s, " "))
+	t.b.WriteByte('\n')
+}
+
+func (t *terminal) block(b block) error {
+	switch b := b.(type) {
+	case paragraph:
+		for _, l := range b {
+			t.wrap(l, indent, indent)
+		}
+	case bullets:
+		for _, l := range b {
+			t.wrap(l, indent+"- ", indent+"  ")
+		}
+	case steps:
+		for i, l := range b {
+			n := fmt.Sprintf("%d. ", i+1)
+			t.wrap(l, indent+n, indent+strings.Repeat(" ", len(n)))
+		}
+	case verbatim:
+		for _, l := range b {
+			t.line(indent + indent + l)
+		}
+	case stack:
+		for _, l := range stackText(b, t.width-2*len(indent)) {
+			t.line(indent + indent + l)
+		}
+	case heading:
+		t.wrap(text(b), indent, indent)
+	case table:
+		return t.table(b)
+	}
+	return nil
+}
+
+// wrap writes a text, broken between words at the width; a word that is longer
+// than a line stays whole.
+func (t *terminal) wrap(l text, first, rest string) {
+	line, used, before := first, twwidth.Width(first), true
+	for _, s := range l {
+		for i, word := range strings.SplitAfter(visible(s.text), " ") {
+			if word == "" {
+				continue
+			}
+			n := twwidth.Width(strings.TrimRight(word, " "))
+			glued := i == 0 && !before // goes on from the span before
+			if used+n > t.width && used > len(rest) && !glued {
+				t.line(line)
+				line, used = rest, twwidth.Width(rest)
+			}
+			line += t.styled(word, s.style)
+			used += twwidth.Width(word)
+			before = strings.HasSuffix(word, " ")
+		}
+	}
+	t.line(line)
+}
+
+// styled colors a word; the reset comes before its trailing space.
+func (t *terminal) styled(word string, s style) string {
+	if !t.color || s == plain {
+		return word
+	}
+	on := "\x1b[1m"
+	if s == code {
+		on = "\x1b[36m"
+	}
+	trimmed := strings.TrimRight(word, " ")
+	return on + trimmed + "\x1b[0m" + word[len(trimmed):]
+}
+
+// table writes columns without borders; what does not fit is cut in the middle.
+func (t *terminal) table(b table) error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	cells := make([][]string, len(b.rows))
+	for i, r := range b.rows {
+		cells[i] = make([]string, len(r))
+		for j, c := range r {
+			cells[i][j] = plainText(c)
+		}
+	}
+	t.fit(cells, b.head)
+	var buf bytes.Buffer
+	align := make(tw.Alignment, len(b.rows[0]))
+	for i := range align {
+		align[i] = tw.AlignLeft
+		if i < len(b.right) && b.right[i] {
+			align[i] = tw.AlignRight
+		}
+	}
+	none := tw.Border{Left: tw.Off, Right: tw.Off, Top: tw.Off, Bottom: tw.Off}
+	w := tablewriter.NewTable(&buf,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: none,
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.Off},
+				Lines:      tw.Lines{ShowHeaderLine: tw.Off, ShowTop: tw.Off, ShowBottom: tw.Off},
+			},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.On),
+		tablewriter.WithAlignment(align),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{Global: tw.AlignLeft, PerColumn: align}),
+		tablewriter.WithPadding(tw.Padding{Left: "", Right: "  ", Overwrite: true}),
+	)
+	if b.head != nil {
+		w.Header(b.head)
+	}
+	if err := w.Bulk(cells); err != nil {
+		return fmt.Errorf("laying out a table: %w", err)
+	}
+	if err := w.Render(); err != nil {
+		return fmt.Errorf("laying out a table: %w", err)
+	}
+	for _, l := range strings.Split(strings.TrimRight(buf.String(), "\n"), "\n") {
+		t.line(indent + l)
+	}
+	return nil
+}
+
+// fit cuts cells until a row is at most as wide as the terminal: the widest column
+// gives first.
+func (t *terminal) fit(cells [][]string, head []string) {
+	columns := len(cells[0])
+	width := make([]int, columns)
+	for j := range columns {
+		if j < len(head) {
+			width[j] = twwidth.Width(head[j])
+		}
+		for _, r := range cells {
+			width[j] = max(width[j], twwidth.Width(r[j]))
+		}
+	}
+	const least = 8
+	for {
+		sum, widest := len(indent), 0
+		for j, w := range width {
+			sum += w + 2
+			if w > width[widest] {
+				widest = j
+			}
+		}
+		if sum <= t.width || width[widest] <= least {
+			break
+		}
+		width[widest] -= min(sum-t.width, max(1, width[widest]/8))
+	}
+	for _, r := range cells {
+		for j := range r {
+			r[j] = middle(r[j], width[j])
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"postmortem/analyzer/facts"
+)
+
+// unknown is what the report cannot tell, and what would.
+func (a *author) unknown() []block {
+	out := bullets{}
+	out = append(out, a.unknownOfCrash()...)
+	out = append(out, a.hiddenLabels()...)
+	out = append(out, a.unknownOfInput()...)
+	if t := a.rest(len(out) == 0); t != nil {
+		out = append(out, t)
+	}
+	return []block{out}
+}
+
+func (a *author) unknownOfCrash() []text {
+	c := a.crash
+	var out []text
+	switch c.Kind {
+	case facts.CrashPanic, facts.CrashFatal:
+		if !c.Message.Known && len(c.Panics) == 0 {
+			out = append(out, say("The message: it is not in the core or it is redacted; the process's own output has it."))
+		}
+		if a.messageHas("concurrent map") {
+			out = append(out, say("Who used the map at the same time: it had gone on; ", lit("-race"), " tells."))
+		}
+	case facts.CrashOutOfMemory:
+		out = append(out,
+			say("The container's memory limit: it is not in a core; the kernel log and the orchestrator have it."),
+			say("What fills the heap: a heap profile of a live replica tells."))
+	case facts.CrashAbortRequest:
+		s := a.firstSignal()
+		switch {
+		case s != nil && s.Sender != nil && s.Sender.PID.Known:
+			out = append(out, say(fmt.Sprintf("Which process had pid %d: the host's process accounting or audit log tells.", s.Sender.PID.V)))
+		default:
+			out = append(out, say("Who sent the signal: the supervisor's log tells."))
+		}
+		out = append(out, say("Whether it hung: a wait of hours is normal for an idle server; the latency and error graphs before the signal tell."))
+	case facts.CrashSignal:
+		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known {
+			out = append(out, say("The address that was accessed: the core does not hold it; the registers and the instruction give it."))
+		}
+	case facts.CrashUnknown:
+		out = append(out, say("Why it ended: the kernel log tells if the kernel killed it, the process's own output if the runtime did."))
+	}
+	if c.Kind != facts.CrashSnapshot && c.Kind != facts.CrashDeadlock && len(c.Frames) == 0 {
+		out = append(out, say("The stack of the crash: see the gaps under Completeness."))
+	}
+	for _, f := range c.Frames {
+		if f != nil && f.Trust == facts.TrustScan {
+			out = append(out, say("The exact stack: frames marked as found by scanning may be left from earlier calls."))
+			break
+		}
+	}
+	return out
+}
+
+// hiddenLabels names the labels of the crash's goroutine whose values are hidden.
+func (a *author) hiddenLabels() []text {
+	if a.g == nil {
+		return nil
+	}
+	const most = 4
+	var hidden []string
+	for k, v := range a.g.Labels {
+		if v == nil {
+			hidden = append(hidden, k)
+		}
+	}
+	slices.Sort(hidden)
+	var out []text
+	for i, k := range hidden {
+		if i == most {
+			out = append(out, say(fmt.Sprintf("… and %s more of ", plural(len(hidden)-most, "label")), lit(a.thisGoroutine()), "."))
+			break
+		}
+		out = append(out, say("Label ", lit(k), " of ", lit(a.thisGoroutine()), ": its value is hidden (", lit("--show label:"+k), ")."))
+	}
+	return out
+}
+
+// unknownOfInput is what core and binary do not give.
+func (a *author) unknownOfInput() []text {
+	c := &a.doc.Completeness
+	var out []text
+	switch c.Core {
+	case facts.CoreCut:
+		out = append(out, say("What the core lacks: the file ends early (full disk, size limit, interrupted copy); a whole core tells."))
+	case facts.CoreFiltered:
+		out = append(out, say("What the core lacks: memory was left out when it was written (", lit("/proc/PID/coredump_filter"), ")."))
+	}
+	if n := c.UnreadableGoroutines; n.Known && n.V > 0 {
+		out = append(out, say(fmt.Sprintf("%s that exist%s and could not be read.", plural(n.V, "goroutine"), third(n.V))))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sections)) {
+		s := c.Sections[name]
+		if s.State == facts.SectionComplete || s.State == facts.SectionSkipped {
+			continue
+		}
+		why := "no reason is given"
+		if s.Why.Known {
+			why = s.Why.V
+		}
+		out = append(out, say(strings.ToUpper(name[:min(1, len(name))])+name[min(1, len(name)):], " (", string(s.State), "): ", why, "."))
+	}
+	if t := a.doc.Target.Time; !t.LastSeen.Known {
+		out = append(out, say("When it died: no clock of the runtime could be read; the core file's own time is a hint."))
+	}
+	return out
+}
+
+// rest says how much else there is.
+func (a *author) rest(all bool) text {
+	c := &a.doc.Completeness
+	if !c.MissingBytes.Known || c.Core != facts.CoreWhole && c.MissingBytes.V == 0 {
+		return nil
+	}
+	word := "Else complete: "
+	switch {
+	case c.MissingBytes.V > 0 || c.GapsTotal > 0:
+		word = "Besides: "
+	case all:
+		word = "Complete: "
+	}
+	s := fmt.Sprintf("%s%s missing", word, bytesWord(c.MissingBytes.V))
+	switch {
+	case c.GapsTotal > 0:
+		s += fmt.Sprintf(", %s (under Completeness)", plural(c.GapsTotal, "gap"))
+	case a.doc.Goroutines != nil && c.UnreadableGoroutines.Known && c.UnreadableGoroutines.V == 0:
+		s += fmt.Sprintf(", all %s read", plural(a.goroutines.Total, "goroutine"))
+	}
+	return say(s + ".")
+}
+
+// bytesWord is "0 bytes" or a size.
+func bytesWord(n uint64) string {
+	if n < 1024 {
+		return plural(n, "byte")
+	}
+	return size(n)
+}

@@ -1,0 +1,242 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"postmortem/analyzer/facts"
+)
+
+// what says in a sentence or two what happened.
+func (a *author) what() []text {
+	switch a.crash.Kind {
+	case facts.CrashPanic:
+		return a.whatPanic()
+	case facts.CrashFatal:
+		return a.whatFatal()
+	case facts.CrashSignal:
+		return a.whatSignal()
+	case facts.CrashDeadlock:
+		return []text{say("Every goroutine waited and nothing was left that could wake one: no timer, no network, no signal. " +
+			"The runtime noticed and ended the process. Where it noticed means nothing; what each goroutine waits for does.")}
+	case facts.CrashOutOfMemory:
+		return a.whatOutOfMemory()
+	case facts.CrashAbortRequest:
+		return a.whatAbortRequest()
+	case facts.CrashAbortSelf:
+		return []text{say("The process aborted itself with ", a.signalName(a.firstSignal()), a.onThread(),
+			": C code's abort, a failed assertion or a raised signal, not Go's panic.")}
+	case facts.CrashSnapshot:
+		return []text{say(fmt.Sprintf("A snapshot, not a crash: the process was alive when %s wrote this core.", a.producer()))}
+	}
+	if s := a.crash.DumpSignal; s != nil {
+		return []text{say("The core does not tell why the process ended; ", a.signalName(s), " wrote it.")}
+	}
+	return []text{say("The core does not tell why the process ended.")}
+}
+
+// subject is the crash's goroutine, for the start of a sentence.
+func (a *author) subject() any {
+	if id := a.thisGoroutine(); id != "" {
+		return lit(id)
+	}
+	return "A goroutine"
+}
+
+func (a *author) whatPanic() []text {
+	t := say(a.subject(), " panicked")
+	if f := blame(a.crash.Frames); f != nil {
+		in := " in "
+		if !f.InApp {
+			in = " below " // the frames outside of it are unknown
+		}
+		t = say(t, in, a.at(f))
+	}
+	t = say(t, " and nothing recovered it, so the runtime ended the process.")
+	if n := len(a.crash.Panics); n > 1 {
+		t = say(t, fmt.Sprintf(" It is the last of a chain of %d panics.", n))
+	}
+	out := []text{t}
+	if a.group != nil && a.group.CreatedBy != nil && a.crash.Goroutine.V != 1 {
+		out = append(out, say("A recover in another goroutine does not cover ", a.subject(), ", which ",
+			a.site(a.group.CreatedBy), " started", a.inParent(), "."))
+	}
+	return out
+}
+
+// inParent is " in `g17`" when the crash's goroutine has a known parent.
+func (a *author) inParent() text {
+	if a.g == nil || !a.g.Parent.Known || a.g.Parent.V == 0 {
+		return nil
+	}
+	return say(" in ", lit(goid(a.g.Parent.V)))
+}
+
+// fatalMeaning explains what the runtime's fatal errors state. Causes are named as
+// causes to look for, since the message proves none.
+var fatalMeaning = []struct{ has, means string }{
+	{"concurrent map", "Two goroutines used one map at the same time without a lock, at least one of them writing. " +
+		"This goroutine noticed; the other had gone on and can be anywhere."},
+	{"stack overflow", "Its stack outgrew the runtime's limit; recursion without an end is the usual cause."},
+	{"stack exceeds", "Its stack outgrew the runtime's limit; recursion without an end is the usual cause."},
+	{"unlock of unlocked", "A mutex was unlocked that nobody held."},
+	{"Unlock of unlocked", "A mutex was unlocked that nobody held."},
+	{"thread exhaustion", "The process reached its limit of threads: goroutines in C code or blocking system calls hold one each."},
+	{"unexpected signal during runtime execution", "A memory access failed inside the runtime itself. Memory damaged by unsafe code, C code or a data race is to be looked for first."},
+	{"found bad pointer", "The collector met a pointer that cannot be one. Memory damaged by unsafe code, C code or a data race is to be looked for first."},
+	{"invalid pointer found on stack", "The collector met a pointer that cannot be one. Memory damaged by unsafe code, C code or a data race is to be looked for first."},
+	{"checkptr", "The compiler's check of unsafe pointers (-d=checkptr, on with -race) found a wrong conversion."},
+}
+
+func (a *author) whatFatal() []text {
+	t := say(a.subject(), " made the runtime stop the process with a fatal error, which no recover can catch")
+	if f := blame(a.crash.Frames); f != nil {
+		t = say(t, "; it was in ", a.at(f))
+	}
+	t = say(t, ".")
+	if a.crash.Message.Known {
+		for _, m := range fatalMeaning {
+			if strings.Contains(a.crash.Message.V, m.has) {
+				return []text{t, say(m.means)}
+			}
+		}
+	}
+	return []text{t}
+}
+
+func (a *author) whatSignal() []text {
+	s := a.firstSignal()
+	t := say(a.signalName(s))
+	if s != nil && s.FaultAddress.Known {
+		t = say(t, " at address ", lit(hex(s.FaultAddress.V)))
+	}
+	t = say(t, " ended the process", a.onThread())
+	if len(a.crash.Frames) > 0 && a.crash.Frames[0] != nil {
+		t = say(t, ", in ", a.at(a.crash.Frames[0]))
+	}
+	t = say(t, ".")
+	switch {
+	case s != nil && s.Sender != nil && (s.Sender.Who == facts.SenderOther || s.Sender.Who == facts.SenderSelf):
+		return []text{t, say("It was sent", a.sender(s), "; no instruction of this thread raised it.")}
+	case s != nil && isFault(s.Number):
+		return []text{t, say("The fault was outside of what the runtime turns into a panic, so no recover could catch it.")}
+	}
+	return []text{t}
+}
+
+func (a *author) whatOutOfMemory() []text {
+	t := say("The runtime asked the operating system for memory, was refused and ended the process.")
+	if id := a.thisGoroutine(); id != "" {
+		t = say(t, " ", lit(id), " asked last; that does not make it the one that used the memory up.")
+	}
+	if gc := a.doc.GC; gc != nil && gc.HeapLiveBytes.Known {
+		l := say("Live heap ", size(gc.HeapLiveBytes.V))
+		if gc.HeapGoalBytes.Known {
+			l = say(l, ", goal ", size(gc.HeapGoalBytes.V))
+		}
+		return []text{t, say(l, ", ", memoryLimit(gc.MemoryLimit), ".")}
+	}
+	return []text{t}
+}
+
+func memoryLimit(m facts.MemoryLimit) string {
+	switch {
+	case !m.Set.Known:
+		return "GOMEMLIMIT unknown"
+	case m.Set.V && m.Bytes.Known:
+		return "GOMEMLIMIT " + size(m.Bytes.V)
+	case m.Set.V:
+		return "GOMEMLIMIT set"
+	}
+	return "no GOMEMLIMIT"
+}
+
+func (a *author) whatAbortRequest() []text {
+	s := a.firstSignal()
+	return []text{
+		say(a.signalName(s), " was sent", a.sender(s), ": the process did not crash by itself."),
+		say("Such a signal is often sent because a process hung, so what the goroutines waited for matters; the stack that the signal hit is not blamed."),
+	}
+}
+
+// firstSignal is the one that was delivered first, else the one that wrote the core.
+func (a *author) firstSignal() *facts.Signal {
+	if a.crash.Signal != nil {
+		return a.crash.Signal
+	}
+	return a.crash.DumpSignal
+}
+
+// signalName is "`SIGSEGV` (SEGV_MAPERR)".
+func (a *author) signalName(s *facts.Signal) text {
+	if s == nil {
+		return say("A signal")
+	}
+	t := say(lit(signalWord(s)))
+	if s.CodeName.Known {
+		t = say(t, " (", lit(s.CodeName.V), ")")
+	}
+	return t
+}
+
+func signalWord(s *facts.Signal) string {
+	if s.Name.Known {
+		return s.Name.V
+	}
+	return fmt.Sprintf("signal %d", s.Number)
+}
+
+// sender says who sent a signal, with a leading space.
+func (a *author) sender(s *facts.Signal) text {
+	if s == nil || s.Sender == nil {
+		return say(" by an unknown sender")
+	}
+	pid := ""
+	if s.Sender.PID.Known {
+		pid = fmt.Sprintf(" (pid %d)", s.Sender.PID.V)
+	}
+	switch s.Sender.Who {
+	case facts.SenderSelf:
+		return say(" by the process itself" + pid)
+	case facts.SenderOther:
+		return say(" by another process" + pid)
+	case facts.SenderKernel:
+		return say(" by the kernel")
+	}
+	return say(" by an unknown sender" + pid)
+}
+
+// onThread is " on thread 17, which ran `g4121`", "" when neither is known.
+func (a *author) onThread() text {
+	var t text
+	if a.crash.Thread.Known {
+		t = say(fmt.Sprintf(" on thread %d", a.crash.Thread.V))
+	}
+	if id := a.thisGoroutine(); id != "" {
+		if len(t) > 0 {
+			return say(t, ", which ran ", lit(id))
+		}
+		return say(" while ", lit(id), " ran")
+	}
+	return t
+}
+
+func (a *author) producer() string {
+	if c := a.doc.Target.Core; c != nil && c.Producer != facts.ProducerUnknown && c.Producer != "" {
+		return string(c.Producer)
+	}
+	return "an unknown program"
+}
+
+// Numbers of the signals that an instruction raises, the same on linux/amd64 and
+// linux/arm64.
+const (
+	sigILL  = 4
+	sigBUS  = 7
+	sigFPE  = 8
+	sigSEGV = 11
+)
+
+func isFault(number int) bool {
+	return number == sigILL || number == sigBUS || number == sigFPE || number == sigSEGV
+}
