@@ -36,6 +36,7 @@ func (b *Binary) readNotes() buildIDs {
 	for _, p := range b.file.elf.Progs {
 		if p.Type == elf.PT_NOTE && p.Filesz <= maxNoteBytes {
 			ids.parse(b.file.bytes(p.Off, p.Filesz), p.Align)
+			ids.parseNext(func(off, n uint64) []byte { return b.file.bytes(p.Off+off, n) }, p.Filesz)
 		}
 	}
 	for _, s := range b.file.elf.Sections {
@@ -70,6 +71,21 @@ func (ids *buildIDs) parse(notes []byte, align uint64) {
 	}
 }
 
+// parseNext looks at the note behind a run of notes of size bytes. The Go linker
+// (1.24 to 1.27) puts .note.gnu.build-id there and leaves it out of PT_NOTE. read returns
+// bytes counted from the run's start, nil when there are none.
+func (ids *buildIDs) parseNext(read func(off, n uint64) []byte, size uint64) {
+	const head = 16 // header and the owner "GNU"
+	size = (size + 3) &^ 3
+	note := read(size, head)
+	if ids.gnu != "" || note == nil || order.Uint32(note) != 4 || order.Uint32(note[8:]) != noteGNUBuildID || string(note[12:]) != "GNU\x00" {
+		return
+	}
+	if desc := uint64(order.Uint32(note[4:])); desc <= 64 {
+		ids.parse(read(size, head+desc), 4)
+	}
+}
+
 // BuildIDsIn reads the build ids of an ELF file that is mapped in memory: base
 // is the address of its first byte. An id that the file does not have, or whose
 // note is absent from m, is "". It is an error when the headers are absent from m, or no ELF headers.
@@ -84,12 +100,20 @@ func BuildIDsIn(m *image.Image, base image.Addr) (gnu, goid string, err error) {
 		if p.Type != elf.PT_NOTE || p.Filesz > maxNoteBytes {
 			continue
 		}
-		notes, err := m.Bytes(image.Addr(p.Vaddr).Add(mapped.bias), p.Filesz)
+		at := image.Addr(p.Vaddr).Add(mapped.bias)
+		notes, err := m.Bytes(at, p.Filesz)
 		if err != nil {
 			absent = errors.Join(absent, err)
 			continue
 		}
 		ids.parse(notes, p.Align)
+		ids.parseNext(func(off, n uint64) []byte {
+			data, err := m.Bytes(at+image.Addr(off), n)
+			if err != nil {
+				return nil
+			}
+			return data
+		}, p.Filesz)
 	}
 	if ids == (buildIDs{}) && absent != nil {
 		return "", "", fmt.Errorf("reading the notes of the ELF file at %v: %w", base, absent)

@@ -15,12 +15,11 @@ import (
 // entries of the kind RELATIVE (word = bias + addend) and RELR (word += bias).
 // Words that other kinds fill (GLOB_DAT, JUMP_SLOT, TPOFF64, …) are only noted.
 type relocations struct {
-	rela       []byte // ELF-64 Rela entries, 24 bytes each
-	jmprel     []byte // those for the procedure linkage table
-	relr       []byte // 8 bytes each
-	relative   uint32 // this machine's number of the kind RELATIVE
-	dtDebug    image.Addr
-	hasDTDebug bool // the loader writes the word at dtDebug
+	rela     []byte        // ELF-64 Rela entries, 24 bytes each
+	jmprel   []byte        // those for the procedure linkage table
+	relr     []byte        // 8 bytes each
+	relative uint32        // this machine's number of the kind RELATIVE
+	loader   []image.Range // words that the loader keeps for itself
 }
 
 const (
@@ -48,10 +47,14 @@ func readRelocations(f *elfFile, segments []Segment) (*relocations, error) {
 		if key == elf.DT_NULL {
 			break
 		}
-		if key == elf.DT_DEBUG {
-			r.dtDebug, r.hasDTDebug = image.Addr(p.Vaddr)+image.Addr(i)+8, true
-		}
 		tag[key] = value
+	}
+	// glibc adds the bias to addresses in the dynamic section itself, and sets
+	// DT_DEBUG (elf/get-dynamic-info.h, elf/rtld.c).
+	r.loader = append(r.loader, image.Range{Start: image.Addr(p.Vaddr), End: image.Addr(p.Vaddr + p.Memsz)})
+	if got := image.Addr(tag[elf.DT_PLTGOT]); got != 0 {
+		// The second and third word are for lazy binding (x86-64 and AArch64 psABI, procedure linkage table).
+		r.loader = append(r.loader, image.Range{Start: got + 8, End: got + 24})
 	}
 	table := func(what string, at, size elf.DynTag) (data []byte, err error) {
 		if tag[at] == 0 || tag[size] == 0 {
@@ -134,10 +137,10 @@ func (r *relocations) eachRelr(relative func(at image.Addr)) {
 	}
 }
 
-// unresolved returns the words that the loader fills with what this file does
+// unresolved returns the memory that the loader fills with what this file does
 // not tell, sorted and joined.
 func (r *relocations) unresolved() []image.Range {
-	var words []image.Range
+	words := slices.Clone(r.loader)
 	for _, table := range [][]byte{r.rela, r.jmprel} {
 		for i := 0; i+relaBytes <= len(table); i += relaBytes {
 			e := table[i : i+relaBytes]
@@ -147,9 +150,6 @@ func (r *relocations) unresolved() []image.Range {
 				words = append(words, image.Range{Start: at, End: at + 8})
 			}
 		}
-	}
-	if r.hasDTDebug {
-		words = append(words, image.Range{Start: r.dtDebug, End: r.dtDebug + 8})
 	}
 	slices.SortFunc(words, func(a, b image.Range) int { return int(min(max(a.Start.Sub(b.Start), -1), 1)) })
 	joined := words[:0]
