@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 
+	"postmortem/coreread/exe"
 	"postmortem/coreread/layout/internal/shape"
 )
 
@@ -42,4 +43,13 @@ func ResolveSelf(version, arch string, s *Self) (*Layout, error) {
 	}
 	machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV}[arch]
 	return resolve(v, machine, s)
+}
+
+// ResolveAs is Resolve for a binary that calls itself another version.
+func ResolveAs(b *exe.Binary, version string) (*Layout, error) {
+	v, err := ParseVersion(version)
+	if err != nil {
+		return nil, err
+	}
+	return resolve(v, b.Machine(), &binary{b})
 }

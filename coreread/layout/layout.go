@@ -124,11 +124,9 @@ func (l *Layout) Warnings() []*Warning {
 
 // find tries the sources in order.
 func (l *Layout) find(name string) found {
-	t, descErr := l.self.descriptor(name)
+	t, descErr := l.fromDescriptor(name)
 	if descErr == nil {
-		if descErr = l.plausible(name, t); descErr == nil {
-			return found{shape: t, source: FromDescriptor}
-		}
+		return found{shape: t, source: FromDescriptor}
 	}
 	doubt := l.doubtOf(name)
 	t, inTable := fromTable(name, l.version, l.arch)
@@ -150,6 +148,23 @@ func (l *Layout) find(name string) found {
 	_, confirmed := l.self.variableSize(variables[name])
 	l.warnings = append(l.warnings, &Warning{Struct: name, Version: l.version, Doubt: doubt, SizeConfirmed: confirmed})
 	return found{shape: t, source: FromTable}
+}
+
+var errNeverDescribed = errors.New("no binary has one")
+
+// fromDescriptor asks the binary, unless the tables know that it cannot say:
+// a search for what is not there reads every descriptor.
+func (l *Layout) fromDescriptor(name string) (*shape.Type, error) {
+	if _, known := newest(l.version.Minor); known {
+		if tab := tableOf(name); tab != nil && !tab.described {
+			return nil, errNeverDescribed
+		}
+	}
+	t, err := l.self.descriptor(name)
+	if err != nil {
+		return nil, err
+	}
+	return t, l.plausible(name, t)
 }
 
 var errNoDWARF = errors.New("the binary has none")

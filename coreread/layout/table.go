@@ -23,9 +23,10 @@ func (r release) version() Version {
 // table is the layout of one struct in every release that has it. The generator
 // writes these from the recorded texts (tables_gen.go).
 type table struct {
-	name   string
-	epochs []epoch
-	fields []row
+	name      string
+	described bool // some binaries have its type descriptor
+	epochs    []epoch
+	fields    []row
 }
 
 // epoch is a run of releases in which the struct lies the same: since
@@ -56,6 +57,15 @@ func newest(minor int) (v Version, ok bool) {
 	return v, ok
 }
 
+// tableOf returns the table of a struct, nil when there is none.
+func tableOf(name string) *table {
+	i, ok := slices.BinarySearchFunc(tables, name, func(t table, n string) int { return cmp.Compare(t.name, n) })
+	if !ok {
+		return nil
+	}
+	return &tables[i]
+}
+
 // fromTable describes a struct as the tables have it. ok is false when the
 // release has no such struct, or its series is not recorded.
 func fromTable(name string, v Version, arch string) (t *shape.Type, ok bool) {
@@ -66,11 +76,10 @@ func fromTable(name string, v Version, arch string) (t *shape.Type, ok bool) {
 }
 
 func tableType(name string, v Version, arch string, depth int) (*shape.Type, bool) {
-	i, ok := slices.BinarySearchFunc(tables, name, func(t table, n string) int { return cmp.Compare(t.name, n) })
-	if !ok || depth > shape.MaxDepth {
+	tab := tableOf(name)
+	if tab == nil || depth > shape.MaxDepth {
 		return nil, false
 	}
-	tab := &tables[i]
 	column := slices.IndexFunc(tab.epochs, func(e epoch) bool {
 		return (e.arch == "" || e.arch == arch) && v.within(e.since.version(), e.until.version())
 	})

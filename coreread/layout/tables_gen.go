@@ -9,7 +9,7 @@ var recorded = []release{
 
 // tables are the structs that no binary is sure to describe, by name.
 var tables = []table{
-	{"internal/abi.MapType", []epoch{
+	{"internal/abi.MapType", false, []epoch{
 		{2100, 2400, "", 88},
 		{2600, 2700, "", 112},
 		{2700, 0, "", 136},
@@ -32,7 +32,7 @@ var tables = []table{
 		{"BucketSize", "", 2, []int32{82, -1, -1}},
 		{"Flags", "", 4, []int32{84, 104, 128}},
 	}},
-	{"internal/abi.SwissMapType", []epoch{
+	{"internal/abi.SwissMapType", false, []epoch{
 		{2400, 2600, "", 112},
 	}, []row{
 		{"Type", "internal/abi.Type", 0, []int32{0}},
@@ -45,7 +45,7 @@ var tables = []table{
 		{"ElemOff", "", 8, []int32{96}},
 		{"Flags", "", 4, []int32{104}},
 	}},
-	{"internal/abi.Type", []epoch{
+	{"internal/abi.Type", true, []epoch{
 		{2100, 0, "", 48},
 	}, []row{
 		{"Size_", "", 8, []int32{0}},
@@ -60,7 +60,7 @@ var tables = []table{
 		{"Str", "", 4, []int32{40}},
 		{"PtrToThis", "", 4, []int32{44}},
 	}},
-	{"internal/poll.FD", []epoch{
+	{"internal/poll.FD", true, []epoch{
 		{1800, 2100, "", 56},
 		{2100, 0, "", 56},
 	}, []row{
@@ -75,70 +75,70 @@ var tables = []table{
 		{"ZeroReadIsEOF", "", 1, []int32{49, 49}},
 		{"isFile", "", 1, []int32{50, 50}},
 	}},
-	{"internal/poll.SysFile", []epoch{
+	{"internal/poll.SysFile", true, []epoch{
 		{2100, 0, "", 8},
 	}, []row{
 		{"iovecs", "", 8, []int32{0}},
 	}},
-	{"internal/poll.fdMutex", []epoch{
+	{"internal/poll.fdMutex", true, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"state", "", 8, []int32{0}},
 		{"rsema", "", 4, []int32{8}},
 		{"wsema", "", 4, []int32{12}},
 	}},
-	{"internal/poll.pollDesc", []epoch{
+	{"internal/poll.pollDesc", true, []epoch{
 		{1800, 0, "", 8},
 	}, []row{
 		{"runtimeCtx", "", 8, []int32{0}},
 	}},
-	{"internal/sync.Mutex", []epoch{
+	{"internal/sync.Mutex", true, []epoch{
 		{2400, 0, "", 8},
 	}, []row{
 		{"state", "", 4, []int32{0}},
 		{"sema", "", 4, []int32{4}},
 	}},
-	{"runtime.activeSweep", []epoch{
+	{"runtime.activeSweep", false, []epoch{
 		{1800, 0, "", 4},
 	}, []row{
 		{"state", "", 4, []int32{0}},
 	}},
-	{"runtime.addrRanges", []epoch{
+	{"runtime.addrRanges", false, []epoch{
 		{1800, 0, "", 40},
 	}, []row{
 		{"ranges", "", 24, []int32{0}},
 		{"totalBytes", "", 8, []int32{24}},
 		{"sysStat", "", 8, []int32{32}},
 	}},
-	{"runtime.arenaHint", []epoch{
+	{"runtime.arenaHint", false, []epoch{
 		{1800, 0, "", 24},
 	}, []row{
 		{"addr", "", 8, []int32{0}},
 		{"down", "", 1, []int32{8}},
 		{"next", "", 8, []int32{16}},
 	}},
-	{"runtime.atomicHeadTailIndex", []epoch{
+	{"runtime.atomicHeadTailIndex", false, []epoch{
 		{2000, 0, "", 8},
 	}, []row{
 		{"u", "", 8, []int32{0}},
 	}},
-	{"runtime.atomicOffAddr", []epoch{
+	{"runtime.atomicOffAddr", false, []epoch{
 		{1900, 0, "", 8},
 	}, []row{
 		{"a", "", 8, []int32{0}},
 	}},
-	{"runtime.atomicSpanSetSpinePointer", []epoch{
+	{"runtime.atomicSpanSetSpinePointer", false, []epoch{
 		{2000, 0, "", 8},
 	}, []row{
 		{"a", "", 8, []int32{0}},
 	}},
-	{"runtime.blockRecord", []epoch{
+	{"runtime.blockRecord", false, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"count", "", 8, []int32{0}},
 		{"cycles", "", 8, []int32{8}},
 	}},
-	{"runtime.bucket", []epoch{
+	{"runtime.bucket", false, []epoch{
 		{1800, 0, "", 48},
 	}, []row{
 		{"next", "", 8, []int32{0}},
@@ -148,14 +148,14 @@ var tables = []table{
 		{"size", "", 8, []int32{32}},
 		{"nstk", "", 8, []int32{40}},
 	}},
-	{"runtime.cleanupFn", []epoch{
+	{"runtime.cleanupFn", true, []epoch{
 		{2600, 0, "", 24},
 	}, []row{
 		{"call", "", 8, []int32{0}},
 		{"fn", "", 8, []int32{8}},
 		{"arg", "", 8, []int32{16}},
 	}},
-	{"runtime.cleanupQueue", []epoch{
+	{"runtime.cleanupQueue", false, []epoch{
 		{2500, 0, "amd64", 248},
 		{2500, 0, "arm64", 440},
 	}, []row{
@@ -173,7 +173,7 @@ var tables = []table{
 		{"queued", "", 8, []int32{232, 424}},
 		{"executed", "", 8, []int32{240, 432}},
 	}},
-	{"runtime.consistentHeapStats", []epoch{
+	{"runtime.consistentHeapStats", false, []epoch{
 		{1800, 1810, "", 3568},
 		{1810, 2500, "", 3544},
 		{2500, 0, "", 3520},
@@ -182,7 +182,7 @@ var tables = []table{
 		{"gen", "", 4, []int32{3552, 3528, 3504}},
 		{"noPLock", "runtime.mutex", 0, []int32{3560, 3536, 3512}},
 	}},
-	{"runtime.cpuProfile", []epoch{
+	{"runtime.cpuProfile", false, []epoch{
 		{1800, 0, "", 8048},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
@@ -193,7 +193,7 @@ var tables = []table{
 		{"lostExtra", "", 8, []int32{8032}},
 		{"lostAtomic", "", 8, []int32{8040}},
 	}},
-	{"runtime.cpuStats", []epoch{
+	{"runtime.cpuStats", true, []epoch{
 		{2000, 2300, "", 88},
 		{2300, 0, "", 88},
 	}, []row{
@@ -220,7 +220,7 @@ var tables = []table{
 		{"userTime", "", 8, []int32{72, -1}},
 		{"totalTime", "", 8, []int32{80, -1}},
 	}},
-	{"runtime.debug", []epoch{
+	{"runtime.debug", false, []epoch{
 		{1800, 1900, "", 80},
 		{1900, 2100, "", 84},
 		{2100, 2113, "", 96},
@@ -270,7 +270,7 @@ var tables = []table{
 		{"asynctimerchan", "", 4, []int32{-1, -1, -1, -1, -1, 116, 120, 132, 132, -1}},
 		{"tracebacklabels", "", 4, []int32{-1, -1, -1, -1, -1, -1, -1, -1, 136, 132}},
 	}},
-	{"runtime.finBlock", []epoch{
+	{"runtime.finBlock", false, []epoch{
 		{2500, 0, "", 4064},
 	}, []row{
 		{"alllink", "", 8, []int32{0}},
@@ -278,7 +278,7 @@ var tables = []table{
 		{"cnt", "", 4, []int32{16}},
 		{"fin", "[101]runtime.finalizer", 0, []int32{24}},
 	}},
-	{"runtime.finalizer", []epoch{
+	{"runtime.finalizer", false, []epoch{
 		{1800, 0, "", 40},
 	}, []row{
 		{"fn", "", 8, []int32{0}},
@@ -287,7 +287,7 @@ var tables = []table{
 		{"fint", "", 8, []int32{24}},
 		{"ot", "", 8, []int32{32}},
 	}},
-	{"runtime.finblock", []epoch{
+	{"runtime.finblock", false, []epoch{
 		{1800, 2500, "", 4064},
 	}, []row{
 		{"alllink", "", 8, []int32{0}},
@@ -295,7 +295,7 @@ var tables = []table{
 		{"cnt", "", 4, []int32{16}},
 		{"fin", "[101]runtime.finalizer", 0, []int32{24}},
 	}},
-	{"runtime.fixalloc", []epoch{
+	{"runtime.fixalloc", false, []epoch{
 		{1800, 0, "", 72},
 	}, []row{
 		{"size", "", 8, []int32{0}},
@@ -309,7 +309,7 @@ var tables = []table{
 		{"stat", "", 8, []int32{56}},
 		{"zero", "", 1, []int32{64}},
 	}},
-	{"runtime.forcegcstate", []epoch{
+	{"runtime.forcegcstate", false, []epoch{
 		{1800, 2000, "", 24},
 		{2000, 0, "", 24},
 	}, []row{
@@ -318,14 +318,14 @@ var tables = []table{
 		{"idle", "", 1, []int32{-1, 16}},
 		{"idle", "", 4, []int32{16, -1}},
 	}},
-	{"runtime.gList", []epoch{
+	{"runtime.gList", true, []epoch{
 		{1800, 2500, "", 8},
 		{2500, 0, "", 16},
 	}, []row{
 		{"head", "", 8, []int32{0, 0}},
 		{"size", "", 4, []int32{-1, 8}},
 	}},
-	{"runtime.gQueue", []epoch{
+	{"runtime.gQueue", false, []epoch{
 		{1800, 2500, "", 16},
 		{2500, 0, "", 24},
 	}, []row{
@@ -333,7 +333,7 @@ var tables = []table{
 		{"tail", "", 8, []int32{8, 8}},
 		{"size", "", 4, []int32{-1, 16}},
 	}},
-	{"runtime.gcCPULimiterState", []epoch{
+	{"runtime.gcCPULimiterState", false, []epoch{
 		{1900, 2300, "", 88},
 		{2300, 0, "", 72},
 	}, []row{
@@ -351,13 +351,13 @@ var tables = []table{
 		{"nprocs", "", 4, []int32{76, 68}},
 		{"test", "", 1, []int32{80, 7}},
 	}},
-	{"runtime.gcCPULimiterState.bucket", []epoch{
+	{"runtime.gcCPULimiterState.bucket", false, []epoch{
 		{1900, 0, "", 16},
 	}, []row{
 		{"fill", "", 8, []int32{0}},
 		{"capacity", "", 8, []int32{8}},
 	}},
-	{"runtime.gcControllerState", []epoch{
+	{"runtime.gcControllerState", false, []epoch{
 		{1800, 1900, "", 352},
 		{1900, 2000, "", 424},
 		{2000, 2100, "amd64", 368},
@@ -411,7 +411,7 @@ var tables = []table{
 		{"mappedReady", "", 8, []int32{-1, 344, 288, 312, 288, 312}},
 		{"test", "", 1, []int32{280, 352, 296, 320, 296, 320}},
 	}},
-	{"runtime.heapArena", []epoch{
+	{"runtime.heapArena", false, []epoch{
 		{1800, 2000, "", 2165776},
 		{2000, 2200, "", 1133584},
 		{2200, 2500, "", 68624},
@@ -428,7 +428,7 @@ var tables = []table{
 		{"checkmarks", "", 8, []int32{2165760, 1133568, 68608, 69632}},
 		{"zeroedBase", "", 8, []int32{2165768, 1133576, 68616, 69640}},
 	}},
-	{"runtime.heapStatsDelta", []epoch{
+	{"runtime.heapStatsDelta", true, []epoch{
 		{1800, 1810, "", 1184},
 		{1810, 2500, "", 1176},
 		{2500, 0, "", 1168},
@@ -447,19 +447,19 @@ var tables = []table{
 		{"largeFreeCount", "", 8, []int32{624, 624, 616}},
 		{"smallFreeCount", "[68]", 544, []int32{632, 632, 624}},
 	}},
-	{"runtime.immortalWeakHandleMap", []epoch{
+	{"runtime.immortalWeakHandleMap", false, []epoch{
 		{2500, 0, "", 8},
 	}, []row{
 		{"root", "", 8, []int32{0}},
 	}},
-	{"runtime.itabTableType", []epoch{
+	{"runtime.itabTableType", false, []epoch{
 		{1800, 0, "", 4112},
 	}, []row{
 		{"size", "", 8, []int32{0}},
 		{"count", "", 8, []int32{8}},
 		{"entries", "[512]", 4096, []int32{16}},
 	}},
-	{"runtime.linearAlloc", []epoch{
+	{"runtime.linearAlloc", false, []epoch{
 		{1800, 0, "", 32},
 	}, []row{
 		{"next", "", 8, []int32{0}},
@@ -467,40 +467,40 @@ var tables = []table{
 		{"end", "", 8, []int32{16}},
 		{"mapMemory", "", 1, []int32{24}},
 	}},
-	{"runtime.listHeadManual", []epoch{
+	{"runtime.listHeadManual", false, []epoch{
 		{2600, 0, "", 24},
 	}, []row{
 		{"obj", "", 8, []int32{0}},
 		{"initialized", "", 1, []int32{8}},
 		{"nodeOffset", "", 8, []int32{16}},
 	}},
-	{"runtime.mProf", []epoch{
+	{"runtime.mProf", false, []epoch{
 		{1800, 1900, "", 8},
 	}, []row{
 		{"cycle", "", 4, []int32{0}},
 		{"flushed", "", 1, []int32{4}},
 	}},
-	{"runtime.mSpanList", []epoch{
+	{"runtime.mSpanList", true, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"first", "", 8, []int32{0}},
 		{"last", "", 8, []int32{8}},
 	}},
-	{"runtime.mcentral", []epoch{
+	{"runtime.mcentral", false, []epoch{
 		{1800, 0, "", 168},
 	}, []row{
 		{"spanclass", "", 1, []int32{0}},
 		{"partial", "[2]runtime.spanSet", 0, []int32{8}},
 		{"full", "[2]runtime.spanSet", 0, []int32{88}},
 	}},
-	{"runtime.memRecord", []epoch{
+	{"runtime.memRecord", false, []epoch{
 		{1800, 2700, "", 128},
 		{2700, 0, "", 64},
 	}, []row{
 		{"active", "runtime.memRecordCycle", 0, []int32{0, 0}},
 		{"future", "[3]runtime.memRecordCycle", 0, []int32{32, 16}},
 	}},
-	{"runtime.memRecordCycle", []epoch{
+	{"runtime.memRecordCycle", false, []epoch{
 		{1800, 2700, "", 32},
 		{2700, 0, "", 16},
 	}, []row{
@@ -509,7 +509,7 @@ var tables = []table{
 		{"alloc_bytes", "", 8, []int32{16, -1}},
 		{"free_bytes", "", 8, []int32{24, -1}},
 	}},
-	{"runtime.mheap", []epoch{
+	{"runtime.mheap", false, []epoch{
 		{1800, 1900, "", 92672},
 		{1900, 2000, "", 92672},
 		{2000, 2100, "amd64", 92672},
@@ -571,7 +571,7 @@ var tables = []table{
 		{"immortalWeakHandles", "runtime.immortalWeakHandleMap", 0, []int32{-1, -1, -1, -1, -1, -1, -1, 93304, 93448, -1, -1, -1, -1, -1, 102136, 102280}},
 		{"unused", "", 8, []int32{92664, 92664, 92664, 92784, 92848, 92920, 93000, 93312, 93456, 101368, 101488, 101616, 101688, 101768, 102144, 102288}},
 	}},
-	{"runtime.mheap.central[]", []epoch{
+	{"runtime.mheap.central[]", false, []epoch{
 		{1800, 0, "amd64", 192},
 		{1800, 2000, "arm64", 192},
 		{2000, 0, "arm64", 256},
@@ -580,20 +580,20 @@ var tables = []table{
 		{"pad", "[88]", 88, []int32{-1, -1, 168}},
 		{"pad", "[24]", 24, []int32{168, 168, -1}},
 	}},
-	{"runtime.mheap.curArena", []epoch{
+	{"runtime.mheap.curArena", false, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"base", "", 8, []int32{0}},
 		{"end", "", 8, []int32{8}},
 	}},
-	{"runtime.mheap.userArena", []epoch{
+	{"runtime.mheap.userArena", false, []epoch{
 		{2000, 0, "", 40},
 	}, []row{
 		{"arenaHints", "", 8, []int32{0}},
 		{"quarantineList", "runtime.mSpanList", 0, []int32{8}},
 		{"readyList", "runtime.mSpanList", 0, []int32{24}},
 	}},
-	{"runtime.mstats", []epoch{
+	{"runtime.mstats", false, []epoch{
 		{1800, 1810, "", 15296},
 		{1810, 1900, "", 15272},
 		{1900, 2000, "", 13512},
@@ -640,24 +640,24 @@ var tables = []table{
 		{"heapStats", "runtime.consistentHeapStats", 0, []int32{5960, 5960, 0, 0, 0, 0, 0}},
 		{"gcPauseDist", "runtime.timeHistogram", 0, []int32{9528, 9504, 7744, 7744, -1, -1, -1}},
 	}},
-	{"runtime.mstats.by_size[]", []epoch{
+	{"runtime.mstats.by_size[]", false, []epoch{
 		{1800, 1900, "", 24},
 	}, []row{
 		{"size", "", 4, []int32{0}},
 		{"nmalloc", "", 8, []int32{8}},
 		{"nfree", "", 8, []int32{16}},
 	}},
-	{"runtime.mutex", []epoch{
+	{"runtime.mutex", true, []epoch{
 		{1800, 0, "", 8},
 	}, []row{
 		{"key", "", 8, []int32{0}},
 	}},
-	{"runtime.note", []epoch{
+	{"runtime.note", true, []epoch{
 		{1800, 0, "", 8},
 	}, []row{
 		{"key", "", 8, []int32{0}},
 	}},
-	{"runtime.notifyList", []epoch{
+	{"runtime.notifyList", false, []epoch{
 		{1800, 0, "", 32},
 	}, []row{
 		{"wait", "", 4, []int32{0}},
@@ -666,31 +666,31 @@ var tables = []table{
 		{"head", "", 8, []int32{16}},
 		{"tail", "", 8, []int32{24}},
 	}},
-	{"runtime.offAddr", []epoch{
+	{"runtime.offAddr", true, []epoch{
 		{1800, 0, "", 8},
 	}, []row{
 		{"a", "", 8, []int32{0}},
 	}},
-	{"runtime.p.gFree", []epoch{
+	{"runtime.p.gFree", false, []epoch{
 		{1800, 2500, "", 16},
 	}, []row{
 		{"gList", "runtime.gList", 0, []int32{0}},
 		{"n", "", 4, []int32{8}},
 	}},
-	{"runtime.p.mspancache", []epoch{
+	{"runtime.p.mspancache", false, []epoch{
 		{1800, 0, "", 1032},
 	}, []row{
 		{"len", "", 8, []int32{0}},
 		{"buf", "[128]", 1024, []int32{8}},
 	}},
-	{"runtime.pMask", []epoch{
+	{"runtime.pMask", false, []epoch{
 		{2600, 0, "", 24},
 	}, []row{
 		{"array", "", 8, []int32{0}},
 		{"len", "", 8, []int32{8}},
 		{"cap", "", 8, []int32{16}},
 	}},
-	{"runtime.pageAlloc", []epoch{
+	{"runtime.pageAlloc", false, []epoch{
 		{1800, 1900, "", 65832},
 		{1900, 2000, "", 65832},
 		{2000, 2100, "", 65808},
@@ -709,7 +709,7 @@ var tables = []table{
 		{"chunkHugePages", "", 1, []int32{-1, -1, -1, 65840}},
 		{"test", "", 1, []int32{65824, 65824, 65800, 65841}},
 	}},
-	{"runtime.pageAlloc.scav", []epoch{
+	{"runtime.pageAlloc.scav", false, []epoch{
 		{1800, 1900, "", 88},
 		{1900, 2000, "", 72},
 		{2000, 2100, "", 56},
@@ -727,7 +727,7 @@ var tables = []table{
 		{"scavLWM", "runtime.offAddr", 0, []int32{72, -1, -1, -1}},
 		{"freeHWM", "runtime.offAddr", 0, []int32{80, -1, -1, -1}},
 	}},
-	{"runtime.piController", []epoch{
+	{"runtime.piController", true, []epoch{
 		{1800, 2000, "", 56},
 	}, []row{
 		{"kp", "", 8, []int32{0}},
@@ -739,19 +739,19 @@ var tables = []table{
 		{"errOverflow", "", 1, []int32{48}},
 		{"inputOverflow", "", 1, []int32{49}},
 	}},
-	{"runtime.pollCache", []epoch{
+	{"runtime.pollCache", false, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"first", "", 8, []int32{8}},
 	}},
-	{"runtime.prof", []epoch{
+	{"runtime.prof", false, []epoch{
 		{1800, 0, "", 8},
 	}, []row{
 		{"signalLock", "", 4, []int32{0}},
 		{"hz", "", 4, []int32{4}},
 	}},
-	{"runtime.profBuf", []epoch{
+	{"runtime.profBuf", true, []epoch{
 		{1800, 0, "", 136},
 	}, []row{
 		{"r", "", 8, []int32{0}},
@@ -766,7 +766,7 @@ var tables = []table{
 		{"overflowBuf", "", 24, []int32{104}},
 		{"wait", "runtime.note", 0, []int32{128}},
 	}},
-	{"runtime.reflectOffs", []epoch{
+	{"runtime.reflectOffs", false, []epoch{
 		{1800, 0, "", 32},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
@@ -774,13 +774,13 @@ var tables = []table{
 		{"m", "", 8, []int32{16}},
 		{"minv", "", 8, []int32{24}},
 	}},
-	{"runtime.scase", []epoch{
+	{"runtime.scase", false, []epoch{
 		{1800, 0, "", 16},
 	}, []row{
 		{"c", "", 8, []int32{0}},
 		{"elem", "", 8, []int32{8}},
 	}},
-	{"runtime.scavenge", []epoch{
+	{"runtime.scavenge", false, []epoch{
 		{1800, 1900, "", 40},
 		{1900, 2000, "", 16},
 		{2000, 0, "", 32},
@@ -796,7 +796,7 @@ var tables = []table{
 		{"sysmonWake", "", 4, []int32{32, -1, -1}},
 		{"printControllerReset", "", 1, []int32{36, -1, -1}},
 	}},
-	{"runtime.scavengeIndex", []epoch{
+	{"runtime.scavengeIndex", false, []epoch{
 		{1900, 2100, "", 48},
 		{2100, 0, "", 80},
 	}, []row{
@@ -814,7 +814,7 @@ var tables = []table{
 		{"min", "", 4, []int32{36, -1}},
 		{"max", "", 4, []int32{40, -1}},
 	}},
-	{"runtime.schedt", []epoch{
+	{"runtime.schedt", false, []epoch{
 		{1800, 2000, "", 6080},
 		{2000, 2200, "", 1632},
 		{2200, 2500, "", 6824},
@@ -874,7 +874,7 @@ var tables = []table{
 		{"totalRuntimeLockWaitTime", "", 8, []int32{-1, -1, 6816, 6840, 6856}},
 		{"goroutinesCreated", "", 8, []int32{-1, -1, -1, -1, 6864}},
 	}},
-	{"runtime.schedt.disable", []epoch{
+	{"runtime.schedt.disable", false, []epoch{
 		{1800, 2500, "", 32},
 		{2500, 0, "", 32},
 	}, []row{
@@ -882,7 +882,7 @@ var tables = []table{
 		{"runnable", "runtime.gQueue", 0, []int32{8, 8}},
 		{"n", "", 4, []int32{24, -1}},
 	}},
-	{"runtime.schedt.gFree", []epoch{
+	{"runtime.schedt.gFree", false, []epoch{
 		{1800, 2500, "", 32},
 		{2500, 0, "", 40},
 	}, []row{
@@ -891,14 +891,14 @@ var tables = []table{
 		{"noStack", "runtime.gList", 0, []int32{16, 24}},
 		{"n", "", 4, []int32{24, -1}},
 	}},
-	{"runtime.semaRoot", []epoch{
+	{"runtime.semaRoot", false, []epoch{
 		{1800, 0, "", 24},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"treap", "", 8, []int32{8}},
 		{"nwait", "", 4, []int32{16}},
 	}},
-	{"runtime.semtable[]", []epoch{
+	{"runtime.semtable[]", false, []epoch{
 		{1800, 0, "amd64", 64},
 		{1800, 2000, "arm64", 64},
 		{2000, 0, "arm64", 128},
@@ -907,7 +907,7 @@ var tables = []table{
 		{"pad", "[104]", 104, []int32{-1, -1, 24}},
 		{"pad", "[40]", 40, []int32{24, 24, -1}},
 	}},
-	{"runtime.sig", []epoch{
+	{"runtime.sig", false, []epoch{
 		{1800, 0, "", 72},
 	}, []row{
 		{"note", "runtime.note", 0, []int32{0}},
@@ -919,7 +919,7 @@ var tables = []table{
 		{"delivering", "", 4, []int32{60}},
 		{"inuse", "", 1, []int32{64}},
 	}},
-	{"runtime.sizeClassScanStats", []epoch{
+	{"runtime.sizeClassScanStats", true, []epoch{
 		{2500, 2600, "", 8},
 		{2600, 0, "", 40},
 	}, []row{
@@ -929,7 +929,7 @@ var tables = []table{
 		{"spanObjsSparseScanned", "", 8, []int32{-1, 24}},
 		{"sparseObjsScanned", "", 8, []int32{0, 32}},
 	}},
-	{"runtime.spanInlineMarkBits", []epoch{
+	{"runtime.spanInlineMarkBits", false, []epoch{
 		{2600, 0, "", 128},
 	}, []row{
 		{"scans", "[63]", 63, []int32{0}},
@@ -937,7 +937,7 @@ var tables = []table{
 		{"marks", "[63]", 63, []int32{64}},
 		{"class", "", 1, []int32{127}},
 	}},
-	{"runtime.spanQueue", []epoch{
+	{"runtime.spanQueue", true, []epoch{
 		{2500, 2600, "", 4},
 		{2600, 0, "", 2080},
 	}, []row{
@@ -947,13 +947,13 @@ var tables = []table{
 		{"putsSinceDrain", "", 8, []int32{-1, 2056}},
 		{"chain", "runtime.spanQueue.chain", 0, []int32{-1, 2064}},
 	}},
-	{"runtime.spanQueue.chain", []epoch{
+	{"runtime.spanQueue.chain", false, []epoch{
 		{2600, 0, "", 16},
 	}, []row{
 		{"head", "", 8, []int32{0}},
 		{"tail", "", 8, []int32{8}},
 	}},
-	{"runtime.spanSet", []epoch{
+	{"runtime.spanSet", false, []epoch{
 		{1800, 2000, "", 40},
 		{2000, 0, "", 40},
 	}, []row{
@@ -965,7 +965,7 @@ var tables = []table{
 		{"index", "runtime.atomicHeadTailIndex", 0, []int32{-1, 32}},
 		{"index", "", 8, []int32{32, -1}},
 	}},
-	{"runtime.special", []epoch{
+	{"runtime.special", true, []epoch{
 		{1800, 2400, "", 16},
 		{2400, 0, "", 24},
 	}, []row{
@@ -974,13 +974,13 @@ var tables = []table{
 		{"offset", "", 2, []int32{8, -1}},
 		{"kind", "", 1, []int32{10, 16}},
 	}},
-	{"runtime.specialBubble", []epoch{
+	{"runtime.specialBubble", false, []epoch{
 		{2500, 0, "", 32},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0}},
 		{"bubbleid", "", 8, []int32{24}},
 	}},
-	{"runtime.specialCheckFinalizer", []epoch{
+	{"runtime.specialCheckFinalizer", false, []epoch{
 		{2500, 0, "", 56},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0}},
@@ -989,7 +989,7 @@ var tables = []table{
 		{"funcPC", "", 8, []int32{40}},
 		{"ptrType", "", 8, []int32{48}},
 	}},
-	{"runtime.specialCleanup", []epoch{
+	{"runtime.specialCleanup", false, []epoch{
 		{2400, 2600, "", 40},
 		{2600, 0, "", 56},
 	}, []row{
@@ -998,14 +998,14 @@ var tables = []table{
 		{"fn", "", 8, []int32{24, -1}},
 		{"id", "", 8, []int32{32, 48}},
 	}},
-	{"runtime.specialPinCounter", []epoch{
+	{"runtime.specialPinCounter", false, []epoch{
 		{2100, 2400, "", 24},
 		{2400, 0, "", 32},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0, 0}},
 		{"counter", "", 8, []int32{16, 24}},
 	}},
-	{"runtime.specialReachable", []epoch{
+	{"runtime.specialReachable", false, []epoch{
 		{1800, 2400, "", 24},
 		{2400, 0, "", 32},
 	}, []row{
@@ -1013,25 +1013,25 @@ var tables = []table{
 		{"done", "", 1, []int32{16, 24}},
 		{"reachable", "", 1, []int32{17, 25}},
 	}},
-	{"runtime.specialSecret", []epoch{
+	{"runtime.specialSecret", false, []epoch{
 		{2600, 0, "", 32},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0}},
 		{"size", "", 8, []int32{24}},
 	}},
-	{"runtime.specialTinyBlock", []epoch{
+	{"runtime.specialTinyBlock", false, []epoch{
 		{2500, 0, "", 24},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0}},
 	}},
-	{"runtime.specialWeakHandle", []epoch{
+	{"runtime.specialWeakHandle", false, []epoch{
 		{2300, 2400, "", 24},
 		{2400, 0, "", 32},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0, 0}},
 		{"handle", "", 8, []int32{16, 24}},
 	}},
-	{"runtime.specialfinalizer", []epoch{
+	{"runtime.specialfinalizer", false, []epoch{
 		{1800, 2400, "", 48},
 		{2400, 0, "", 56},
 	}, []row{
@@ -1041,33 +1041,33 @@ var tables = []table{
 		{"fint", "", 8, []int32{32, 40}},
 		{"ot", "", 8, []int32{40, 48}},
 	}},
-	{"runtime.specialprofile", []epoch{
+	{"runtime.specialprofile", false, []epoch{
 		{1800, 2400, "", 24},
 		{2400, 0, "", 32},
 	}, []row{
 		{"special", "runtime.special", 0, []int32{0, 0}},
 		{"b", "", 8, []int32{16, 24}},
 	}},
-	{"runtime.stackLarge", []epoch{
+	{"runtime.stackLarge", false, []epoch{
 		{1800, 0, "", 568},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"free", "[35]runtime.mSpanList", 0, []int32{8}},
 	}},
-	{"runtime.stackpoolItem", []epoch{
+	{"runtime.stackpoolItem", false, []epoch{
 		{1800, 0, "", 24},
 	}, []row{
 		{"mu", "runtime.mutex", 0, []int32{0}},
 		{"span", "runtime.mSpanList", 0, []int32{8}},
 	}},
-	{"runtime.stackpool[]", []epoch{
+	{"runtime.stackpool[]", false, []epoch{
 		{1800, 0, "amd64", 64},
 		{1800, 2000, "arm64", 64},
 		{2000, 0, "arm64", 128},
 	}, []row{
 		{"item", "runtime.stackpoolItem", 0, []int32{0, 0, 0}},
 	}},
-	{"runtime.sweepdata", []epoch{
+	{"runtime.sweepdata", false, []epoch{
 		{1800, 2000, "", 40},
 		{2000, 2200, "", 40},
 		{2200, 0, "", 32},
@@ -1081,14 +1081,14 @@ var tables = []table{
 		{"active", "runtime.activeSweep", 0, []int32{28, 28, 20}},
 		{"centralIndex", "", 4, []int32{32, 32, 24}},
 	}},
-	{"runtime.ticks", []epoch{
+	{"runtime.ticks", false, []epoch{
 		{1800, 1900, "", 24},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"pad", "", 4, []int32{8}},
 		{"val", "", 8, []int32{16}},
 	}},
-	{"runtime.ticksType", []epoch{
+	{"runtime.ticksType", false, []epoch{
 		{1900, 2000, "", 24},
 		{2000, 2200, "", 16},
 		{2200, 0, "", 32},
@@ -1099,7 +1099,7 @@ var tables = []table{
 		{"pad", "", 4, []int32{8, -1, -1}},
 		{"val", "", 8, []int32{16, 8, 24}},
 	}},
-	{"runtime.timeHistogram", []epoch{
+	{"runtime.timeHistogram", false, []epoch{
 		{1800, 2000, "", 5768},
 		{2000, 0, "", 1296},
 	}, []row{
@@ -1108,7 +1108,7 @@ var tables = []table{
 		{"underflow", "", 8, []int32{5760, 1280}},
 		{"overflow", "", 8, []int32{-1, 1288}},
 	}},
-	{"runtime.timeTimer", []epoch{
+	{"runtime.timeTimer", true, []epoch{
 		{2300, 2312, "", 96},
 		{2312, 2500, "", 104},
 		{2500, 0, "", 112},
@@ -1117,7 +1117,7 @@ var tables = []table{
 		{"init", "", 1, []int32{8, 8, 8}},
 		{"timer", "runtime.timer", 0, []int32{16, 16, 16}},
 	}},
-	{"runtime.timer", []epoch{
+	{"runtime.timer", true, []epoch{
 		{1800, 2300, "", 72},
 		{2300, 2312, "", 80},
 		{2312, 2400, "", 88},
@@ -1143,7 +1143,7 @@ var tables = []table{
 		{"nextwhen", "", 8, []int32{56, -1, -1, -1, -1}},
 		{"status", "", 4, []int32{64, -1, -1, -1, -1}},
 	}},
-	{"runtime.trace", []epoch{
+	{"runtime.trace", false, []epoch{
 		{1800, 1900, "", 65752},
 		{1900, 2000, "", 65784},
 		{2000, 2100, "", 65784},
@@ -1219,13 +1219,13 @@ var tables = []table{
 		{"bufLock", "runtime.mutex", 0, []int32{65736, 65768, 65768, 65776, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
 		{"buf", "", 8, []int32{65744, 65776, 65776, 65784, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
 	}},
-	{"runtime.traceAlloc", []epoch{
+	{"runtime.traceAlloc", false, []epoch{
 		{1800, 2200, "", 16},
 	}, []row{
 		{"head", "", 8, []int32{0}},
 		{"off", "", 8, []int32{8}},
 	}},
-	{"runtime.traceBuf", []epoch{
+	{"runtime.traceBuf", true, []epoch{
 		{1800, 2200, "", 65536},
 		{2200, 0, "", 65536},
 	}, []row{
@@ -1233,7 +1233,7 @@ var tables = []table{
 		{"arr", "[65504]", 65504, []int32{-1, 32}},
 		{"arr", "[64488]", 64488, []int32{1048, -1}},
 	}},
-	{"runtime.traceBufHeader", []epoch{
+	{"runtime.traceBufHeader", true, []epoch{
 		{1800, 2100, "", 1048},
 		{2100, 2200, "", 1048},
 		{2200, 0, "", 32},
@@ -1245,13 +1245,13 @@ var tables = []table{
 		{"lenPos", "", 8, []int32{-1, -1, 24}},
 		{"stk", "[128]", 1024, []int32{24, 24, -1}},
 	}},
-	{"runtime.traceBufQueue", []epoch{
+	{"runtime.traceBufQueue", false, []epoch{
 		{2200, 0, "", 16},
 	}, []row{
 		{"head", "", 8, []int32{0}},
 		{"tail", "", 8, []int32{8}},
 	}},
-	{"runtime.traceMap", []epoch{
+	{"runtime.traceMap", false, []epoch{
 		{2200, 2300, "", 65568},
 		{2300, 0, "amd64", 176},
 		{2300, 0, "arm64", 304},
@@ -1262,7 +1262,7 @@ var tables = []table{
 		{"mem", "runtime.traceRegionAlloc", 0, []int32{16, 144, 272}},
 		{"tab", "[8192]", 65536, []int32{32, -1, -1}},
 	}},
-	{"runtime.traceMapNode", []epoch{
+	{"runtime.traceMapNode", false, []epoch{
 		{2200, 2300, "", 48},
 		{2300, 0, "", 72},
 	}, []row{
@@ -1272,7 +1272,7 @@ var tables = []table{
 		{"id", "", 8, []int32{16, 40}},
 		{"data", "", 24, []int32{24, 48}},
 	}},
-	{"runtime.traceRegionAlloc", []epoch{
+	{"runtime.traceRegionAlloc", false, []epoch{
 		{2200, 2300, "", 16},
 		{2300, 0, "", 32},
 	}, []row{
@@ -1283,7 +1283,7 @@ var tables = []table{
 		{"head", "", 8, []int32{0, -1}},
 		{"off", "", 8, []int32{8, -1}},
 	}},
-	{"runtime.traceStackTable", []epoch{
+	{"runtime.traceStackTable", false, []epoch{
 		{1800, 2200, "", 65568},
 		{2200, 2300, "", 65568},
 		{2300, 0, "amd64", 176},
@@ -1295,7 +1295,7 @@ var tables = []table{
 		{"mem", "runtime.traceAlloc", 0, []int32{16, -1, -1, -1}},
 		{"tab", "[8192]", 65536, []int32{32, -1, -1, -1}},
 	}},
-	{"runtime.traceStringTable", []epoch{
+	{"runtime.traceStringTable", false, []epoch{
 		{2200, 2300, "", 65584},
 		{2300, 0, "amd64", 192},
 		{2300, 0, "arm64", 320},
@@ -1304,13 +1304,13 @@ var tables = []table{
 		{"buf", "", 8, []int32{8, 8, 8}},
 		{"tab", "runtime.traceMap", 0, []int32{16, 16, 16}},
 	}},
-	{"runtime.traceTypeTable", []epoch{
+	{"runtime.traceTypeTable", false, []epoch{
 		{2300, 0, "amd64", 176},
 		{2300, 0, "arm64", 304},
 	}, []row{
 		{"tab", "runtime.traceMap", 0, []int32{0, 0}},
 	}},
-	{"runtime.workType", []epoch{
+	{"runtime.workType", false, []epoch{
 		{1800, 1900, "", 440},
 		{1900, 2000, "", 432},
 		{2000, 2100, "amd64", 512},
@@ -1380,14 +1380,14 @@ var tables = []table{
 		{"cpuStats", "runtime.cpuStats", 0, []int32{-1, -1, 424, 488, 480, 472, 504, 592, 728, 488, 616, 608, 600, 632, 784, 984}},
 		{"heapGoal", "", 8, []int32{432, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}},
 	}},
-	{"runtime.workType.assistQueue", []epoch{
+	{"runtime.workType.assistQueue", false, []epoch{
 		{1800, 2500, "", 24},
 		{2500, 0, "", 32},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0, 0}},
 		{"q", "runtime.gQueue", 0, []int32{8, 8}},
 	}},
-	{"runtime.workType.goroutineLeak", []epoch{
+	{"runtime.workType.goroutineLeak", false, []epoch{
 		{2600, 0, "", 16},
 	}, []row{
 		{"pending", "", 1, []int32{0}},
@@ -1395,13 +1395,13 @@ var tables = []table{
 		{"done", "", 1, []int32{2}},
 		{"count", "", 8, []int32{8}},
 	}},
-	{"runtime.workType.spanSPMCs", []epoch{
+	{"runtime.workType.spanSPMCs", false, []epoch{
 		{2600, 0, "", 32},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"list", "runtime.listHeadManual", 0, []int32{8}},
 	}},
-	{"runtime.workType.strongFromWeak", []epoch{
+	{"runtime.workType.strongFromWeak", false, []epoch{
 		{2312, 2500, "", 32},
 		{2500, 0, "", 40},
 	}, []row{
@@ -1409,21 +1409,21 @@ var tables = []table{
 		{"lock", "runtime.mutex", 0, []int32{8, 8}},
 		{"q", "runtime.gQueue", 0, []int32{16, 16}},
 	}},
-	{"runtime.workType.sweepWaiters", []epoch{
+	{"runtime.workType.sweepWaiters", false, []epoch{
 		{1800, 2500, "", 16},
 		{2500, 0, "", 24},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0, 0}},
 		{"list", "runtime.gList", 0, []int32{8, 8}},
 	}},
-	{"runtime.workType.wbufSpans", []epoch{
+	{"runtime.workType.wbufSpans", false, []epoch{
 		{1800, 0, "", 40},
 	}, []row{
 		{"lock", "runtime.mutex", 0, []int32{0}},
 		{"free", "runtime.mSpanList", 0, []int32{8}},
 		{"busy", "runtime.mSpanList", 0, []int32{24}},
 	}},
-	{"runtime.writeBarrier", []epoch{
+	{"runtime.writeBarrier", false, []epoch{
 		{1800, 2100, "", 16},
 		{2100, 2200, "", 16},
 		{2200, 0, "", 16},
@@ -1434,14 +1434,14 @@ var tables = []table{
 		{"cgo", "", 1, []int32{5, -1, -1}},
 		{"alignme", "", 8, []int32{8, 8, 8}},
 	}},
-	{"sync.Cond", []epoch{
+	{"sync.Cond", true, []epoch{
 		{1800, 0, "", 56},
 	}, []row{
 		{"L", "", 16, []int32{0}},
 		{"notify", "sync.notifyList", 0, []int32{16}},
 		{"checker", "", 8, []int32{48}},
 	}},
-	{"sync.Mutex", []epoch{
+	{"sync.Mutex", true, []epoch{
 		{1800, 2400, "", 8},
 		{2400, 0, "", 8},
 	}, []row{
@@ -1449,13 +1449,13 @@ var tables = []table{
 		{"state", "", 4, []int32{0, -1}},
 		{"sema", "", 4, []int32{4, -1}},
 	}},
-	{"sync.Once", []epoch{
+	{"sync.Once", true, []epoch{
 		{1800, 0, "", 12},
 	}, []row{
 		{"done", "", 4, []int32{0}},
 		{"m", "sync.Mutex", 0, []int32{4}},
 	}},
-	{"sync.RWMutex", []epoch{
+	{"sync.RWMutex", false, []epoch{
 		{1800, 0, "", 24},
 	}, []row{
 		{"w", "sync.Mutex", 0, []int32{0}},
@@ -1464,7 +1464,7 @@ var tables = []table{
 		{"readerCount", "", 4, []int32{16}},
 		{"readerWait", "", 4, []int32{20}},
 	}},
-	{"sync.WaitGroup", []epoch{
+	{"sync.WaitGroup", true, []epoch{
 		{1800, 2000, "", 16},
 		{2000, 0, "", 16},
 	}, []row{
@@ -1473,7 +1473,7 @@ var tables = []table{
 		{"state1", "", 8, []int32{0, -1}},
 		{"state2", "", 4, []int32{8, -1}},
 	}},
-	{"sync.notifyList", []epoch{
+	{"sync.notifyList", true, []epoch{
 		{1800, 0, "", 32},
 	}, []row{
 		{"wait", "", 4, []int32{0}},

@@ -44,7 +44,7 @@ func writeTables(testdata, out string) error {
 			problems = append(problems, err)
 			continue
 		}
-		writeTable(&b, name, epochs)
+		writeTable(&b, name, isDescribed(records, name), epochs)
 	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
@@ -228,8 +228,13 @@ type row struct {
 	offsets   []int64
 }
 
-func writeTable(b *bytes.Buffer, name string, epochs []epoch) {
-	fmt.Fprintf(b, "{%q, []epoch{\n", name)
+// isDescribed reports whether any recorded binary describes the struct itself.
+func isDescribed(records []*record.Record, name string) bool {
+	return slices.ContainsFunc(records, func(r *record.Record) bool { return r.Descriptor[name] != record.Absent })
+}
+
+func writeTable(b *bytes.Buffer, name string, described bool, epochs []epoch) {
+	fmt.Fprintf(b, "{%q, %t, []epoch{\n", name, described)
 	for _, e := range epochs {
 		fmt.Fprintf(b, "{%d, %d, %q, %d},\n", number(e.since), number(e.until), e.arch, e.layout.Size)
 	}
