@@ -60,21 +60,34 @@ func (s *SigInfo) HasSender() bool {
 	return s.Signo == sigCHLD && s.Code > 0 && s.Code != siKernel
 }
 
-// sigInfo decodes siginfo_t (include/uapi/asm-generic/siginfo.h): number,
-// errno, code, and at offset 16 what depends on the signal.
-func (d *noteDecoder) sigInfo(n note) error {
-	const need = 24
-	if len(n.desc) < need {
-		return errShort(n, need)
+// sigInfoBytes is the part of siginfo_t that DecodeSigInfo needs.
+const sigInfoBytes = 24
+
+// DecodeSigInfo decodes a siginfo_t (include/uapi/asm-generic/siginfo.h) as it
+// stands in a note or in the frame of a signal handler: number, errno, code,
+// and at offset 16 what depends on the signal. b must have 24 bytes or more;
+// of a shorter one nothing is decoded.
+func DecodeSigInfo(b []byte) (s SigInfo, ok bool) {
+	if len(b) < sigInfoBytes {
+		return s, false
 	}
-	word := func(at int) int { return int(int32(order.Uint32(n.desc[at:]))) }
-	s := &SigInfo{Signo: word(0), Errno: word(4), Code: word(8)}
+	word := func(at int) int { return int(int32(order.Uint32(b[at:]))) }
+	s = SigInfo{Signo: word(0), Errno: word(4), Code: word(8)}
 	if s.HasAddr() {
-		s.Addr = image.Addr(order.Uint64(n.desc[16:]))
+		s.Addr = image.Addr(order.Uint64(b[16:]))
 	}
 	if s.HasSender() {
-		s.PID, s.UID = word(16), int(order.Uint32(n.desc[20:]))
+		s.PID, s.UID = word(16), int(order.Uint32(b[20:]))
 	}
+	return s, true
+}
+
+func (d *noteDecoder) sigInfo(n note) error {
+	info, ok := DecodeSigInfo(n.desc)
+	if !ok {
+		return errShort(n, sigInfoBytes)
+	}
+	s := &info
 	if d.core.Signal == nil {
 		d.core.Signal = s
 	}
