@@ -1,0 +1,183 @@
+package gort
+
+import (
+	"fmt"
+
+	"postmortem/coreread/elfcore"
+	"postmortem/coreread/image"
+)
+
+// SignalContext is a signal that interrupted Go code on a thread: what the
+// kernel left on the handler's stack.
+type SignalContext struct {
+	Addr    image.Addr // of the kernel's siginfo
+	Info    elfcore.SigInfo
+	Regs    Regs // the interrupted code's
+	Handler []Frame
+}
+
+// interrupted is where a thread was before any signal handler that it is in now.
+type interrupted struct {
+	regs  Regs
+	exact bool
+	err   error
+}
+
+// maxSignalNesting bounds how many signal handlers interrupt one another.
+const maxSignalNesting = 16
+
+// Signals returns the signal handlers that m is in, innermost first: the last
+// one is the first that was delivered.
+func (p *Process) Signals(m *Machine) []SignalContext {
+	p.interruptedContext(m)
+	return m.signals
+}
+
+// interruptedContext walks out of the signal handlers that m's thread is in.
+func (p *Process) interruptedContext(m *Machine) *interrupted {
+	if m.context != nil {
+		return m.context
+	}
+	m.context = &interrupted{}
+	if m.Thread == nil {
+		m.context.err = fmt.Errorf("the core has no thread %d", m.TID)
+		return m.context
+	}
+	regs := threadRegs(m.Thread)
+	m.context.regs, m.context.exact = regs, true
+	for range maxSignalNesting {
+		context, ok := p.signalFrame(m, regs)
+		if !ok {
+			break
+		}
+		m.signals = append(m.signals, context)
+		regs = context.Regs
+		m.context.regs = regs
+	}
+	return m.context
+}
+
+func threadRegs(t *elfcore.Thread) Regs {
+	return Regs{PC: t.Regs.PC, SP: t.Regs.SP, LR: t.Regs.LR, FP: t.Regs.FP}
+}
+
+// signalFrame looks for a signal handler's entry below regs.
+func (p *Process) signalFrame(m *Machine, regs Regs) (SignalContext, bool) {
+	var context SignalContext
+	var trampoline Frame
+	u := &unwinder{p: p, m: m}
+	_ = u.walk(regs, true, func(f Frame, info *pcInfo) {
+		if len(context.Handler) < StoredFrames {
+			context.Handler = append(context.Handler, f)
+		}
+		if info.role == roleSignalTrampoline {
+			trampoline = f
+		}
+	})
+	if trampoline.FP == 0 {
+		return context, false
+	}
+	context, ok := p.kernelSignalFrame(trampoline.FP, context)
+	return context, ok
+}
+
+// kernelSignalFrame reads what the kernel pushed before it called the handler.
+func (p *Process) kernelSignalFrame(at image.Addr, context SignalContext) (SignalContext, bool) {
+	a := p.arch
+	c := p.Image.Cursor()
+	context.Regs = Regs{PC: c.Addr(at + a.ucontextPC), SP: c.Addr(at + a.ucontextSP)}
+	if a.ucontextLR != 0 {
+		context.Regs.LR = c.Addr(at + a.ucontextLR)
+	}
+	if c.Err() != nil {
+		return context, false
+	}
+	context.Addr = at + a.sigInfo
+	if raw, err := p.Image.Bytes(context.Addr, 128); err == nil {
+		context.Info, _ = elfcore.DecodeSigInfo(raw)
+	}
+	return context, true
+}
+
+// runningStack walks the goroutine that is on m's thread: the interrupted code,
+// the system stack it may be on, and the goroutine's own.
+func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
+	context := p.interruptedContext(m)
+	if context.err != nil {
+		return p.savedStack(g, s)
+	}
+	reached := false
+	visit := func(f Frame, info *pcInfo) {
+		reached = reached || g.Stack.Contains(f.SP)
+		s.push(f, p.logicalFrames(f, info))
+	}
+	err := p.walkThread(g, m, context.regs, context.exact, visit)
+	if reached {
+		return err
+	}
+	// The thread is between the goroutine and the scheduler, or in C code that
+	// cannot be walked: the goroutine's side is what it saved.
+	if g.sched.SP == 0 && g.syscall.SP == 0 {
+		if err == nil {
+			err = fmt.Errorf("its thread is at %v, outside its stack, and it saved no state", context.regs.PC)
+		}
+		return err
+	}
+	if !p.info(context.regs.PC).known {
+		s.push(Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1)
+	} else {
+		s.reset()
+	}
+	return p.savedStack(g, s)
+}
+
+// walkThread walks from a thread's registers to the end of the goroutine that it runs.
+func (p *Process) walkThread(g *Goroutine, m *Machine, regs Regs, exact bool, visit func(Frame, *pcInfo)) error {
+	if m.VDSO.SP != 0 && !p.info(regs.PC).known {
+		regs, exact = m.VDSO, false
+	}
+	u := &unwinder{p: p, m: m, g: g.Addr, syscall: g.syscall}
+	if g.Stack.Contains(regs.SP) {
+		u.bounds = g.Stack
+	}
+	return u.walk(regs, exact, visit)
+}
+
+// savedStack walks a goroutine from where it stood when it left its thread, or
+// entered a system call or C.
+func (p *Process) savedStack(g *Goroutine, s *Stack) error {
+	regs := g.sched
+	if g.syscall.SP != 0 {
+		regs = g.syscall
+	}
+	if m, ok := p.byM[g.M]; ok && m.VDSO.SP != 0 && g.Stack.Contains(m.VDSO.SP) {
+		regs = m.VDSO
+	}
+	u := &unwinder{p: p, bounds: g.Stack, syscall: g.syscall}
+	return u.walk(regs, false, func(f Frame, info *pcInfo) {
+		s.push(f, p.logicalFrames(f, info))
+	})
+}
+
+// logicalFrames returns how many functions a frame stands for.
+func (p *Process) logicalFrames(f Frame, info *pcInfo) uint32 {
+	if f.Exact {
+		return uint32(len(p.Source(f)))
+	}
+	if info.logical == 0 {
+		info.logical = uint32(len(p.Source(f)))
+	}
+	return info.logical
+}
+
+// Stack walks the stack of g into s. A walk that ends early leaves the reason
+// in s.Broken.
+func (p *Process) Stack(g *Goroutine, s *Stack) {
+	s.reset()
+	if m, running := p.runsOn(g); running {
+		s.Broken = p.runningStack(g, m, s)
+	} else {
+		s.Broken = p.savedStack(g, s)
+	}
+	s.finish()
+}
