@@ -1,0 +1,140 @@
+// Package coreread opens a core file and the binary of its process and hands
+// out what can be read from them: the memory, the threads and the Go runtime.
+//
+// It is the only door to its subpackages that a caller needs for opening; what
+// the runtime's state means is for others to say.
+package coreread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"postmortem/coreread/elfcore"
+	"postmortem/coreread/exe"
+	"postmortem/coreread/gort"
+	"postmortem/coreread/image"
+	"postmortem/coreread/input"
+	"postmortem/coreread/layout"
+)
+
+// Config says what to open and how.
+type Config struct {
+	Core      string // path, or "-" for standard input
+	Binary    string // path; empty to look for it in BinaryDir
+	BinaryDir string
+	Force     bool // go on although core and binary are of different builds
+	Input     input.Options
+}
+
+// Snapshot is a process as its core shows it.
+type Snapshot struct {
+	Core     *elfcore.Core
+	Exe      *exe.Binary
+	Runtime  *gort.Process
+	Identity Identity
+	Bias     int64 // process address minus the binary's own address
+
+	// Absent is the memory of the process that neither core nor binary holds.
+	Absent []elfcore.Missing
+
+	coreFile, binaryFile *input.File
+}
+
+// AbsentBytes returns the size of Absent.
+func (s *Snapshot) AbsentBytes() uint64 {
+	var n uint64
+	for _, r := range s.Absent {
+		n += r.Len()
+	}
+	return n
+}
+
+// Close unmaps the files; nothing that came from the snapshot may be used afterwards.
+func (s *Snapshot) Close() error {
+	return errors.Join(closeFile(s.coreFile), closeFile(s.binaryFile))
+}
+
+func closeFile(f *input.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// CoreFile returns the opened core, unpacked.
+func (s *Snapshot) CoreFile() *input.File { return s.coreFile }
+
+// BinaryFile returns the opened binary, unpacked.
+func (s *Snapshot) BinaryFile() *input.File { return s.binaryFile }
+
+// Open reads the core and its binary, checks that they belong together and
+// finds the runtime. A binary of another build is a *MismatchError unless
+// cfg.Force is set.
+func Open(ctx context.Context, cfg Config) (_ *Snapshot, err error) {
+	s := &Snapshot{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.coreFile, err = input.Open(ctx, cfg.Core, cfg.Input); err != nil {
+		return nil, err
+	}
+	if s.Core, err = elfcore.Read(s.coreFile); err != nil {
+		return nil, err
+	}
+	if cfg.Binary == "" {
+		if cfg.Binary, err = findBinary(ctx, s.Core, cfg); err != nil {
+			return nil, err
+		}
+	}
+	if s.binaryFile, err = input.Open(ctx, cfg.Binary, cfg.Input); err != nil {
+		return nil, err
+	}
+	if s.Exe, err = exe.Open(s.binaryFile); err != nil {
+		return nil, err
+	}
+	if err = s.join(cfg.Force); err != nil {
+		return nil, err
+	}
+	if _, _, err = s.Exe.Global("runtime.allgs"); err != nil {
+		return nil, err // a stripped binary
+	}
+	lay, err := layout.Resolve(s.Exe)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.binaryFile.Name(), err)
+	}
+	s.Runtime, err = gort.New(s.Core, s.Exe, lay, s.Bias)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.coreFile.Name(), err)
+	}
+	return s, nil
+}
+
+// join verifies the identity of the two files and fills the process's
+// read-only memory from the binary.
+func (s *Snapshot) join(force bool) error {
+	if s.Exe.Machine() != s.Core.Machine {
+		return &MismatchError{
+			Core: s.coreFile.Name(), Binary: s.binaryFile.Name(),
+			CoreIs: s.Core.Machine.String(), BinaryIs: s.Exe.Machine().String(),
+		}
+	}
+	s.Bias, s.Identity = identify(s.Core, s.Exe)
+	if s.Identity.State == Mismatch && !force {
+		return &MismatchError{
+			Core: s.coreFile.Name(), Binary: s.binaryFile.Name(),
+			CoreIs: s.Identity.CoreBuild, BinaryIs: s.Identity.BinaryBuild,
+		}
+	}
+	loaded, err := s.Exe.Loaded(s.Bias)
+	if err != nil {
+		return fmt.Errorf("%s: loading its read-only segments: %w", s.binaryFile.Name(), err)
+	}
+	for _, part := range loaded {
+		s.Core.Image.Add(part.Start, part.Data, image.FromBinary)
+	}
+	s.Absent = s.Core.MissingRanges()
+	return nil
+}
