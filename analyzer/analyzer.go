@@ -1,0 +1,75 @@
+// Package analyzer turns the models of a dead process into the facts of a
+// report: it runs one analysis after the other and joins what they say.
+//
+// It formats nothing and judges nothing beyond what the crash itself proves.
+package analyzer
+
+import (
+	"context"
+
+	"postmortem/analyzer/facts"
+	"postmortem/analyzer/frames"
+	"postmortem/analyzer/groups"
+	"postmortem/coreread"
+	"postmortem/coreread/gort"
+)
+
+// Config says what to analyse and what may be shown.
+type Config struct {
+	Tool       facts.Tool
+	InApp      []string          // package prefixes that count as the program's own besides the main module
+	Context    map[string]string // carried into the report
+	ShowValues bool              // show contents of memory that are hidden by default
+	ShowLabels map[string]bool   // profiler labels whose values are shown
+	Redact     bool              // hide what the runtime printed
+}
+
+func (c Config) showLabel(key string) bool { return c.ShowValues || c.ShowLabels[key] }
+
+// analysis is one run: the models, and the document as far as it has come.
+type analysis struct {
+	cfg        Config
+	snap       *coreread.Snapshot
+	frames     *frames.Builder
+	goroutines *groups.Result
+	clocks     *gort.Clocks
+	doc        *facts.Document
+}
+
+// Analyze writes the facts of the process.
+func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.Document, error) {
+	info, _ := snap.Exe.BuildInfo() // a binary without one has no modules to name
+	a := &analysis{
+		cfg:    cfg,
+		snap:   snap,
+		frames: frames.NewBuilder(snap.Runtime, frames.NewModules(info, cfg.InApp)),
+		doc: &facts.Document{
+			Schema:  facts.Schema,
+			Tool:    cfg.Tool,
+			Context: cfg.Context,
+		},
+	}
+	if a.doc.Context == nil {
+		a.doc.Context = map[string]string{}
+	}
+	a.doc.Completeness.Sections = map[string]facts.Section{}
+	a.clocks = snap.Runtime.Clocks()
+	a.describeTarget(info)
+	var err error
+	if a.goroutines, err = groups.Collect(ctx, snap.Runtime, a.frames, groups.Options{
+		ShowLabel: cfg.showLabel,
+		Clocks:    a.clocks,
+	}); err != nil {
+		return nil, err
+	}
+	a.doc.Goroutines = a.goroutines.Goroutines
+	a.describeThreads()
+	a.describeScheduler()
+	a.describeGC()
+	if err := a.describeCrash(); err != nil {
+		return nil, err
+	}
+	a.judge()
+	a.describeCompleteness()
+	return a.doc, nil
+}

@@ -1,0 +1,169 @@
+// Package frames writes program counters as the frames of a report: function,
+// source position, module, and whether the code is the program's own.
+//
+// It knows nothing of goroutines: a stack is a list of program counters to it.
+package frames
+
+import (
+	"postmortem/analyzer/facts"
+	"postmortem/coreread/exe"
+	"postmortem/coreread/gort"
+	"postmortem/coreread/image"
+)
+
+// Builder makes frames of one process. A program counter's frames are made once
+// and shared. It is not safe for concurrent use.
+type Builder struct {
+	process *gort.Process
+	modules *Modules
+	made    map[key][]*facts.Frame
+}
+
+type key struct {
+	pc    uint64
+	exact bool
+	trust gort.Trust
+}
+
+// NewBuilder returns a builder of frames of the process.
+func NewBuilder(p *gort.Process, modules *Modules) *Builder {
+	return &Builder{process: p, modules: modules, made: make(map[key][]*facts.Frame)}
+}
+
+// Stack is a whole stack as frames of a report.
+type Stack struct {
+	Frames []*facts.Frame // the innermost and the outermost facts.FramesKept
+	Elided int64
+	Cycle  *facts.Cycle
+}
+
+// Stack writes every stored frame of s, inlined functions included.
+func (b *Builder) Stack(s *gort.Stack) Stack {
+	inner := b.expand(nil, s.Inner)
+	outer := b.expand(nil, s.Outer)
+	if s.Elided() == 0 {
+		inner = append(inner, outer...)
+		outer = nil
+		if len(inner) > 2*facts.FramesKept {
+			inner, outer = inner[:facts.FramesKept], inner[len(inner)-facts.FramesKept:]
+		}
+	} else {
+		inner = inner[:min(len(inner), facts.FramesKept)]
+		outer = outer[max(0, len(outer)-facts.FramesKept):]
+	}
+	all := append(inner[:len(inner):len(inner)], outer...)
+	return Stack{
+		Frames: all,
+		Elided: int64(s.Logical) - int64(len(all)),
+		Cycle:  b.cycle(s),
+	}
+}
+
+// Frames writes physical frames, inlined functions included.
+func (b *Builder) Frames(frames []gort.Frame) []*facts.Frame { return b.expand(nil, frames) }
+
+func (b *Builder) expand(to []*facts.Frame, frames []gort.Frame) []*facts.Frame {
+	for _, f := range frames {
+		to = append(to, b.frame(f)...)
+	}
+	return to
+}
+
+func (b *Builder) cycle(s *gort.Stack) *facts.Cycle {
+	if s.Cycle == nil {
+		return nil
+	}
+	c := &facts.Cycle{Repeats: int64(s.Cycle.Repeats)}
+	c.Start = int64(len(b.expand(nil, s.Inner[:s.Cycle.Start])))
+	for _, f := range b.expand(nil, s.Inner[s.Cycle.Start:s.Cycle.Start+s.Cycle.Length]) {
+		c.Funcs = append(c.Funcs, f.Func)
+	}
+	return c
+}
+
+func (b *Builder) frame(f gort.Frame) []*facts.Frame {
+	k := key{uint64(f.PC), f.Exact, f.Trust}
+	if made, ok := b.made[k]; ok {
+		return made
+	}
+	var made []*facts.Frame
+	if f.Trust == gort.TrustCgo {
+		made = []*facts.Frame{b.foreign(f)}
+	} else {
+		for _, source := range b.process.Source(f) {
+			made = append(made, b.source(f, source))
+		}
+	}
+	b.made[k] = made
+	return made
+}
+
+func (b *Builder) source(f gort.Frame, s exe.SourceFrame) *facts.Frame {
+	place := b.modules.Place(s.Func, s.File)
+	out := &facts.Frame{
+		Func:     exe.PrintName(s.Func),
+		File:     facts.Some(s.File),
+		Line:     facts.Some(s.Line),
+		InApp:    place.InApp,
+		PC:       facts.Some(facts.Word(f.PC)),
+		StaticPC: facts.Some(facts.Word(b.process.Static(f.PC))),
+		Inlined:  s.Inlined,
+		Trust:    trust(f.Trust),
+	}
+	if s.File == "" {
+		out.File, out.Line = facts.Maybe[string]{}, facts.Maybe[int]{}
+	}
+	if place.Source != "" {
+		out.Source = facts.Some(place.Source)
+	}
+	if place.Module != "" {
+		out.Module = facts.Some(place.Module)
+	}
+	return out
+}
+
+// foreign is a frame of code that is not Go's.
+func (b *Builder) foreign(f gort.Frame) *facts.Frame {
+	return &facts.Frame{
+		Func:  b.foreignName(f.PC),
+		PC:    facts.Some(facts.Word(f.PC)),
+		Trust: facts.TrustCgo,
+	}
+}
+
+// foreignName is the file and offset of code that is not Go's, its address when
+// no file is known.
+func (b *Builder) foreignName(pc image.Addr) string {
+	if place, ok := b.process.Place(pc); ok {
+		return place.String()
+	}
+	return pc.String()
+}
+
+// DeferSite returns a deferred function and where its defer statement stands.
+func (b *Builder) DeferSite(d gort.Defer) facts.Site {
+	site := facts.Site{Func: exe.PrintName(d.Func)}
+	if d.File != "" {
+		site.File, site.Line = facts.Some(d.File), facts.Some(d.Line)
+	}
+	return site
+}
+
+// Site returns where a call that returns to pc stands, nil when pc is not in Go code.
+func (b *Builder) Site(f gort.Frame) *facts.Site {
+	frames := b.frame(f)
+	if len(frames) == 0 {
+		return nil
+	}
+	return &facts.Site{Func: frames[0].Func, File: frames[0].File, Line: frames[0].Line}
+}
+
+func trust(t gort.Trust) facts.Trust {
+	switch t {
+	case gort.TrustRegisters:
+		return facts.TrustRegisters
+	case gort.TrustCgo:
+		return facts.TrustCgo
+	}
+	return facts.TrustPclntab
+}

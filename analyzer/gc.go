@@ -1,0 +1,80 @@
+package analyzer
+
+import (
+	"postmortem/analyzer/facts"
+	"postmortem/coreread/gort"
+)
+
+// describeGC says what the collector was at.
+func (a *analysis) describeGC() {
+	p := a.snap.Runtime
+	c := p.Collector()
+	out := &facts.GC{
+		StopTheWorld:  a.stopTheWorld(),
+		HeapLiveBytes: maybe(c.HeapLive),
+		HeapGoalBytes: maybe(c.HeapGoal),
+		CPULimiter:    maybe(c.CPULimiter),
+		Pauses:        pauses(c.Pauses),
+		LastGCAgeNS:   a.lastGCAge(c),
+	}
+	if c.Phase != nil {
+		out.Phase = known(c.Phase.String())
+	}
+	if c.Cycles != nil {
+		out.Cycles = facts.Some(int64(*c.Cycles))
+	}
+	if c.GOGC != nil {
+		out.GOGC = facts.Some(int64(*c.GOGC))
+	}
+	if c.MemoryLimit != nil {
+		out.MemoryLimit.Set = facts.Some(c.MemoryLimit.Set)
+		if c.MemoryLimit.Set {
+			out.MemoryLimit.Bytes = facts.Some(c.MemoryLimit.Bytes)
+		}
+	}
+	a.doc.GC = out
+}
+
+func (a *analysis) stopTheWorld() facts.StopTheWorld {
+	s := a.snap.Runtime.StopTheWorld()
+	if s == nil {
+		return facts.StopTheWorld{}
+	}
+	out := facts.StopTheWorld{
+		InProgress: facts.Some(s.InProgress),
+		Reason:     known(s.Reason),
+		WaitingFor: []facts.NotStopped{},
+	}
+	for _, w := range s.Waiting {
+		n := facts.NotStopped{P: facts.Some(int(w.Processor.ID)), Goroutine: a.goroutineID(w.Goroutine)}
+		if w.Machine != nil && w.Machine.TID != 0 {
+			n.Thread = facts.Some(w.Machine.TID)
+		}
+		out.WaitingFor = append(out.WaitingFor, n)
+	}
+	return out
+}
+
+func pauses(p *gort.Pauses) facts.Pauses {
+	if p == nil {
+		return facts.Pauses{}
+	}
+	out := facts.Pauses{Count: facts.Some(int64(p.Count))}
+	quantile := func(q float64) facts.Maybe[int64] {
+		ns, ok := p.Quantile(q)
+		return facts.Maybe[int64]{V: int64(ns), Known: ok}
+	}
+	if last, ok := p.Last(); ok {
+		out.LastNS = facts.Some(int64(last))
+	}
+	out.P50NS, out.P95NS, out.MaxNS = quantile(0.5), quantile(0.95), quantile(1)
+	return out
+}
+
+func (a *analysis) lastGCAge(c *gort.Collector) facts.Maybe[int64] {
+	if c.LastEnd == nil {
+		return facts.Maybe[int64]{}
+	}
+	age, ok := a.clocks.Since(*c.LastEnd)
+	return facts.Maybe[int64]{V: int64(age), Known: ok}
+}

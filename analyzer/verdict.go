@@ -1,0 +1,168 @@
+package analyzer
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"postmortem/analyzer/facts"
+	"postmortem/analyzer/signature"
+	"postmortem/coreread"
+)
+
+// classes gives each kind of crash its class, and how bad it is.
+var classes = map[facts.CrashKind]struct {
+	class    facts.Class
+	severity facts.Severity
+}{
+	facts.CrashPanic:        {facts.ClassPanic, facts.SeverityCritical},
+	facts.CrashFatal:        {facts.ClassFatal, facts.SeverityCritical},
+	facts.CrashSignal:       {facts.ClassFault, facts.SeverityCritical},
+	facts.CrashDeadlock:     {facts.ClassDeadlock, facts.SeverityCritical},
+	facts.CrashOutOfMemory:  {facts.ClassOutOfMemory, facts.SeverityCritical},
+	facts.CrashAbortRequest: {facts.ClassAborted, facts.SeverityError},
+	facts.CrashAbortSelf:    {facts.ClassAborted, facts.SeverityCritical},
+	facts.CrashSnapshot:     {facts.ClassSnapshot, facts.SeverityInfo},
+	facts.CrashUnknown:      {facts.ClassUnknown, facts.SeverityWarning},
+}
+
+// judge writes the verdict and the signature from the crash.
+func (a *analysis) judge() {
+	c := a.doc.Crash
+	v := &a.doc.Verdict
+	of := classes[c.Kind]
+	v.Class, v.Severity = of.class, of.severity
+	if interrupted(c) {
+		v.Class = facts.ClassInterrupted
+	}
+	v.ExitClass = facts.ExitClasses[v.Class]
+	v.Confidence = a.confidence(c)
+	v.Title = a.title(c)
+	if blames(c.Kind) {
+		a.doc.Signature = signature.Of("crash", string(c.Kind), c.Frames, c.Cycle)
+	}
+	if s := a.doc.Signature; s != nil {
+		v.Signature = facts.Some(s.Scheme + ":" + s.Fine)
+	}
+}
+
+// blames reports whether a kind of crash shows the bug on its own stack. A
+// signal from outside hits whatever happened to run.
+func blames(kind facts.CrashKind) bool {
+	switch kind {
+	case facts.CrashAbortRequest, facts.CrashSnapshot, facts.CrashUnknown:
+		return false
+	}
+	return true
+}
+
+// interrupted reports whether the process died of SIGINT or SIGTERM.
+func interrupted(c *facts.Crash) bool {
+	const sigint, sigterm = 2, 15
+	return c.Signal != nil && (c.Signal.Number == sigint || c.Signal.Number == sigterm)
+}
+
+// confidence is how well the verdict is founded: no better than the identity of the binary.
+func (a *analysis) confidence(c *facts.Crash) facts.Confidence {
+	switch {
+	case a.snap.Identity.State == coreread.Mismatch, c.Kind == facts.CrashUnknown:
+		return facts.ConfidencePossible
+	case a.snap.Identity.State == coreread.Unverifiable:
+		return facts.ConfidenceLikely
+	}
+	return facts.ConfidenceProven
+}
+
+// maxTitle is how long a title may be, in characters: a ticket's subject line.
+const maxTitle = 120
+
+// title says in one line what died, of what and where.
+func (a *analysis) title(c *facts.Crash) string {
+	name := a.programName()
+	var t string
+	switch c.Kind {
+	case facts.CrashPanic:
+		t = fmt.Sprintf("%s died: %s%s", name, a.brief(c, "panic"), in(c))
+	case facts.CrashFatal:
+		t = fmt.Sprintf("%s died: fatal error: %s%s", name, a.brief(c, "unknown"), in(c))
+	case facts.CrashOutOfMemory:
+		t = fmt.Sprintf("%s died: out of memory%s", name, in(c))
+	case facts.CrashDeadlock:
+		t = fmt.Sprintf("%s died: all goroutines are asleep (deadlock)", name)
+	case facts.CrashSignal:
+		t = fmt.Sprintf("%s died: %s%s", name, signalName(c.Signal), in(c))
+	case facts.CrashAbortRequest:
+		t = fmt.Sprintf("%s was ended by %s from outside", name, signalName(c.Signal))
+	case facts.CrashAbortSelf:
+		t = fmt.Sprintf("%s aborted itself: %s%s", name, signalName(c.Signal), in(c))
+	case facts.CrashSnapshot:
+		t = fmt.Sprintf("%s was alive when its core was taken", name)
+	default:
+		t = fmt.Sprintf("%s left a core; why is not known", name)
+	}
+	return oneLine(t, maxTitle)
+}
+
+// brief is the message's first line, in the words that people use for it.
+func (a *analysis) brief(c *facts.Crash, otherwise string) string {
+	if !c.Message.Known || c.Message.V == "" {
+		return otherwise
+	}
+	m, _, _ := strings.Cut(c.Message.V, "\n")
+	m = strings.TrimPrefix(m, "runtime error: ")
+	if m == "invalid memory address or nil pointer dereference" {
+		return nilOrWild(c)
+	}
+	return m
+}
+
+// nilOrWild tells a nil pointer from a pointer to nowhere: the runtime's message
+// for both is the same, but page zero is all that a nil pointer's fields reach.
+func nilOrWild(c *facts.Crash) string {
+	if c.Signal != nil && c.Signal.FaultAddress.Known && c.Signal.FaultAddress.V >= 4096 {
+		return "invalid memory address"
+	}
+	return "nil pointer dereference"
+}
+
+// in names the innermost function that is the program's own, or else the innermost.
+func in(c *facts.Crash) string {
+	for _, f := range c.Frames {
+		if f.InApp {
+			return " in " + shortFunc(f.Func)
+		}
+	}
+	if len(c.Frames) > 0 {
+		return " in " + shortFunc(c.Frames[0].Func)
+	}
+	return ""
+}
+
+// shortFunc leaves of a function's package the last element of its path.
+func shortFunc(name string) string {
+	head, tail, generic := strings.Cut(name, "[")
+	if generic {
+		return path.Base(head) + "[" + tail
+	}
+	return path.Base(name)
+}
+
+func signalName(s *facts.Signal) string {
+	switch {
+	case s == nil:
+		return "a signal"
+	case s.Name.Known:
+		return s.Name.V
+	}
+	return fmt.Sprintf("signal %d", s.Number)
+}
+
+// oneLine makes s at most n characters of one line.
+func oneLine(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
