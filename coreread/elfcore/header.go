@@ -138,7 +138,7 @@ func checkIdent(name string, data []byte) error {
 	case elf.ET_REL:
 		return refuse(16, "an object file", "")
 	default:
-		return refuse(16, "ELF type "+kind.String(), "the ELF header is corrupt: fetch the file again")
+		return refuse(16, fmt.Sprintf("ELF type %d", kind), "the ELF header is corrupt: fetch the file again")
 	}
 	machine := elf.Machine(order.Uint16(data[18:]))
 	if _, ok := arches[machine]; !ok {

@@ -23,7 +23,7 @@ func (c *Core) readSegments(data []byte, h *header) {
 	// two bounds, and each one costs the same however many overlap.
 	var covered, counted image.Addr
 	for _, s := range c.Segments {
-		if end := s.Start + image.Addr(s.Present); end > covered {
+		if end := s.Start + image.Addr(s.Present); s.Present > 0 && end > covered {
 			start := max(s.Start, covered)
 			from := s.Offset + uint64(start-s.Start)
 			c.Image.Add(start, data[from:from+uint64(end-start)], image.FromCore)
