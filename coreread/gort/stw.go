@@ -70,7 +70,7 @@ func (p *Process) readStopTheWorld() *StopTheWorld {
 		stop.Complete = *s.StopWait == 0
 	}
 	if !stop.Complete {
-		stop.Waiting = p.notStopped(s, stop.Machine)
+		stop.Waiting = p.running(s, stop.Machine)
 	}
 	return stop
 }
@@ -125,28 +125,29 @@ func (p *Process) stopReason(m *Machine) (reason string, stopping bool) {
 	return reason, stopping
 }
 
-// notStopped lists the processors that have not halted, by id.
-func (p *Process) notStopped(s *Scheduler, stopper *Machine) []NotStopped {
+// running lists the processors that have not halted, by id.
+func (p *Process) running(s *Scheduler, stopper *Machine) []NotStopped {
 	var waiting []NotStopped
 	for _, pp := range s.Processors {
-		if pp.Status == layout.PGCStop || pp.Status == layout.PDead {
+		if pp.Status == layout.PGCStop || pp.Status == layout.PDead || (stopper != nil && pp.M == stopper.Addr) {
 			continue
 		}
-		n := NotStopped{Processor: pp}
-		m, ok := p.byM[pp.M]
-		switch {
-		case !ok:
-			n.Doing = fmt.Sprintf("%v, held by no thread", pp.Status)
-		case m == stopper:
-			continue
-		default:
-			n.Machine, n.Goroutine = m, m.CurG
-			n.PC, n.Doing = p.doing(m)
-			n.Dying = m.Dying > 0
-		}
-		waiting = append(waiting, n)
+		waiting = append(waiting, p.notStopped(pp))
 	}
 	return waiting
+}
+
+// notStopped says who runs on a processor that should have stopped.
+func (p *Process) notStopped(pp *Processor) NotStopped {
+	n := NotStopped{Processor: pp}
+	m, ok := p.byM[pp.M]
+	if !ok {
+		n.Doing = fmt.Sprintf("%v, held by no thread", pp.Status)
+		return n
+	}
+	n.Machine, n.Goroutine, n.Dying = m, m.CurG, m.Dying > 0
+	n.PC, n.Doing = p.doing(m)
+	return n
 }
 
 // doing says where an M stands that should have stopped.
@@ -167,4 +168,44 @@ func (p *Process) doing(m *Machine) (pc image.Addr, what string) {
 		what += ", not to be preempted: " + m.PreemptOff
 	}
 	return pc, what
+}
+
+// Barrier is a wait, mostly the collector's, until every processor has passed
+// a safe point (runtime.forEachP). The program runs on meanwhile, but one
+// processor that does not get there holds the collection up for good.
+type Barrier struct {
+	Machine   *Machine   // whose thread waits; nil when unknown
+	Goroutine image.Addr // on whose behalf; 0 when unknown
+	Waiting   []NotStopped
+}
+
+// Barrier returns the wait that is in progress, nil when there is none or that
+// cannot be told.
+func (p *Process) Barrier() *Barrier {
+	s := p.Scheduler()
+	if s.SafePointWait == nil || *s.SafePointWait == 0 {
+		return nil
+	}
+	b := &Barrier{}
+	for _, t := range p.Threads() {
+		if t.Machine != nil && p.inBarrier(t) {
+			b.Machine, b.Goroutine = t.Machine, t.Goroutine
+		}
+	}
+	for _, pp := range s.Processors {
+		if pp.SafePointDue {
+			b.Waiting = append(b.Waiting, p.notStopped(pp))
+		}
+	}
+	return b
+}
+
+// inBarrier reports whether t waits in forEachP, which is called forEachPInternal since 1.22.
+func (p *Process) inBarrier(t *Thread) bool {
+	for _, f := range t.Frames {
+		if fn, ok := p.FuncAt(f.PC); ok && (fn.Name() == "runtime.forEachP" || fn.Name() == "runtime.forEachPInternal") {
+			return true
+		}
+	}
+	return false
 }
