@@ -52,7 +52,7 @@ func (s *Snapshot) AbsentBytes() uint64 {
 
 // Close unmaps the files; nothing that came from the snapshot may be used afterwards.
 func (s *Snapshot) Close() error {
-	return errors.Join(closeFile(s.coreFile), closeFile(s.binaryFile))
+	return errors.Join(s.Exe.Close(), closeFile(s.coreFile), closeFile(s.binaryFile))
 }
 
 func closeFile(f *input.File) error {
@@ -72,42 +72,58 @@ func (s *Snapshot) BinaryFile() *input.File { return s.binaryFile }
 // finds the runtime. A binary of another build is a *MismatchError unless
 // cfg.Force is set.
 func Open(ctx context.Context, cfg Config) (_ *Snapshot, err error) {
-	s := &Snapshot{}
+	core, err := input.Open(ctx, cfg.Core, cfg.Input)
+	if err != nil {
+		return nil, err
+	}
+	files := []*input.File{core}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.Close())
+			for _, f := range files {
+				err = errors.Join(err, f.Close())
+			}
 		}
 	}()
-	if s.coreFile, err = input.Open(ctx, cfg.Core, cfg.Input); err != nil {
-		return nil, err
-	}
-	if s.Core, err = elfcore.Read(s.coreFile); err != nil {
-		return nil, err
-	}
 	if cfg.Binary == "" {
-		if cfg.Binary, err = findBinary(ctx, s.Core, cfg); err != nil {
+		if cfg.Binary, err = findBinary(ctx, core, cfg); err != nil {
 			return nil, err
 		}
 	}
-	if s.binaryFile, err = input.Open(ctx, cfg.Binary, cfg.Input); err != nil {
+	binary, err := input.Open(ctx, cfg.Binary, cfg.Input)
+	if err != nil {
 		return nil, err
 	}
-	if s.Exe, err = exe.Open(s.binaryFile); err != nil {
+	files = append(files, binary)
+	return Load(core, binary, cfg.Force)
+}
+
+// Load is Open for files that are open already. The snapshot closes them; after
+// an error they are still the caller's.
+func Load(core, binary *input.File, force bool) (_ *Snapshot, err error) {
+	s := &Snapshot{coreFile: core, binaryFile: binary}
+	defer func() {
+		if err != nil && s.Exe != nil {
+			err = errors.Join(err, s.Exe.Close())
+		}
+	}()
+	if s.Core, err = elfcore.Read(core); err != nil {
 		return nil, err
 	}
-	if err = s.join(cfg.Force); err != nil {
+	if s.Exe, err = exe.Open(binary); err != nil {
 		return nil, err
 	}
 	if _, _, err = s.Exe.Global("runtime.allgs"); err != nil {
 		return nil, err // a stripped binary
 	}
+	if err = s.join(force); err != nil {
+		return nil, err
+	}
 	lay, err := layout.Resolve(s.Exe)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.binaryFile.Name(), err)
+		return nil, fmt.Errorf("%s: %w", binary.Name(), err)
 	}
-	s.Runtime, err = gort.New(s.Core, s.Exe, lay, s.Bias)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.coreFile.Name(), err)
+	if s.Runtime, err = gort.New(s.Core, s.Exe, lay, s.Bias); err != nil {
+		return nil, fmt.Errorf("%s: %w", core.Name(), err)
 	}
 	return s, nil
 }

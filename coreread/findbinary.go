@@ -12,9 +12,13 @@ import (
 )
 
 // findBinary looks in cfg.BinaryDir for the binary of the core, by build id.
-func findBinary(ctx context.Context, core *elfcore.Core, cfg Config) (string, error) {
+func findBinary(ctx context.Context, file *input.File, cfg Config) (string, error) {
 	if cfg.BinaryDir == "" {
 		return "", fmt.Errorf("no binary was given: name it after the core, or name a directory to search with --binary-dir")
+	}
+	core, err := elfcore.Read(file)
+	if err != nil {
+		return "", err
 	}
 	base, ok := elfBase(core)
 	if !ok {
@@ -54,6 +58,7 @@ func hasBuildID(ctx context.Context, path, gnu, goID string, opt input.Options) 
 	if err != nil {
 		return false
 	}
+	defer bin.Close()
 	if gnu != "" && bin.GNUBuildID() != "" {
 		return gnu == bin.GNUBuildID()
 	}

@@ -36,11 +36,9 @@ func (e *MismatchError) Error() string {
 		e.Binary, e.Core, e.CoreIs, e.BinaryIs)
 }
 
-// auxiliary vector entries of the Linux kernel (include/uapi/linux/auxvec.h).
-const (
-	auxvPHDR  = 3
-	auxvEntry = 9
-)
+// auxvPHDR is AT_PHDR of the auxiliary vector (include/uapi/linux/auxvec.h):
+// where the program headers are.
+const auxvPHDR = 3
 
 // identify finds where the binary was loaded and whether it is the core's.
 func identify(core *elfcore.Core, bin *exe.Binary) (bias int64, id Identity) {
@@ -101,10 +99,10 @@ func elfBase(core *elfcore.Core) (image.Addr, bool) {
 			return base, true
 		}
 	}
-	if entry := image.Addr(core.Auxv[auxvEntry]); entry != 0 {
-		if path, ok := fileAt(core, entry); ok {
+	if entry, ok := core.Entry(); ok {
+		if mapped, ok := core.FileAt(entry); ok {
 			for _, f := range core.Files {
-				if f.Path == path && f.Offset == 0 && isELF(core.Image, f.Start) {
+				if f.Path == mapped.Path && f.Offset == 0 && isELF(core.Image, f.Start) {
 					return f.Start, true
 				}
 			}
@@ -118,22 +116,12 @@ func isELF(m *image.Image, at image.Addr) bool {
 	return err == nil && string(b) == "\x7fELF"
 }
 
-// fileAt returns the path of the file that is mapped at a.
-func fileAt(core *elfcore.Core, a image.Addr) (string, bool) {
-	for _, f := range core.Files {
-		if f.Contains(a) {
-			return f.Path, true
-		}
-	}
-	return "", false
-}
-
 // loadBias returns how far from its own addresses the binary was loaded.
 func loadBias(core *elfcore.Core, bin *exe.Binary, base image.Addr, haveBase bool) int64 {
 	if !bin.PIE() {
 		return 0
 	}
-	if entry := image.Addr(core.Auxv[auxvEntry]); entry != 0 {
+	if entry, ok := core.Entry(); ok {
 		return entry.Sub(bin.Entry())
 	}
 	if haveBase {
