@@ -107,12 +107,12 @@ func (p *Process) explain(c *Crash, d *death) {
 		p.explainPanic(c, d.g, &d.stack)
 	case diedOfThrow:
 		p.explainThrow(c, d)
+		c.First = p.faultOfThrow(d)
 		if d.g != nil {
-			c.First = p.faultSignal(d.g)
-			var err error
-			c.Panics, err = p.Panics(d.g)
+			records, err := p.panicRecords(d.g, &d.stack)
 			c.doubt(err)
-			c.FrameStart = p.PanicOrigin(d.stack.Inner)
+			c.notePanics(records)
+			c.FrameStart = p.throwOrigin(d)
 		}
 	}
 }
@@ -126,9 +126,7 @@ func (p *Process) explainPanic(c *Crash, g *Goroutine, s *Stack) {
 	c.First = p.faultSignal(g)
 	records, err := p.panicRecords(g, s)
 	c.doubt(err)
-	for i := range records {
-		c.Panics = append(c.Panics, records[i].Panic)
-	}
+	c.notePanics(records)
 	c.FrameStart = p.PanicOrigin(s.Inner)
 	if len(records) == 0 {
 		return
@@ -144,13 +142,19 @@ func (p *Process) explainPanic(c *Crash, g *Goroutine, s *Stack) {
 	}
 }
 
+func (c *Crash) notePanics(records []panicRecord) {
+	for i := range records {
+		c.Panics = append(c.Panics, records[i].Panic)
+	}
+}
+
 // firstRaised returns the oldest of the newest panics that have one value: each
 // but the oldest has raised again what it recovered.
 func firstRaised(records []panicRecord) *panicRecord {
 	i := 0
 	for i+1 < len(records) {
 		older := &records[i+1]
-		same := older.Repanicked || older.Recovered && !older.Goexit && records[i].raised.typ != 0 && older.raised == records[i].raised
+		same := older.Repanicked || older.Recovered && !older.Goexit && records[i].known && older.known && older.raised == records[i].raised
 		if !same {
 			break
 		}

@@ -55,7 +55,10 @@ func (p *Process) readOpenDefers(a image.Addr) (*openDefers, error) {
 	r := varintReader{c: p.Exe.Image().Cursor(), at: a}
 	o := &openDefers{bits: r.next(), count: maxOpenDefers}
 	if p.layout.Has(layout.DeferSlots) {
-		o.first = r.next()
+		if o.first = r.next(); o.first < 8*maxOpenDefers {
+			// More slots than fit above the first one there cannot be.
+			o.count = int(o.first / 8)
+		}
 		return o, r.error()
 	}
 	n := r.next()
@@ -161,7 +164,7 @@ func (p *Process) deferTarget(closure image.Addr) (deferTarget, error) {
 	t := deferTarget{name: fn.Name(), entry: code}
 	own := fn.Frames(fn.Entry())
 	t.file, t.line = own[len(own)-1].File, own[len(own)-1].Line
-	if isDeferWrapper(t.name) {
+	if isDeferWrapper(fn) {
 		if within := p.calledBy(fn); within != "" {
 			t.name = within
 		}

@@ -9,12 +9,13 @@ import (
 	"postmortem/coreread/image"
 )
 
-// isDeferWrapper reports whether the compiler made the function to hold a
-// deferred call and its arguments: f.deferwrap1, until 1.20 f·dwrap·1
-// (cmd/compile/internal/walk, wrapCall). A function literal is not one.
-func isDeferWrapper(name string) bool {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	return strings.HasPrefix(last, "deferwrap") || strings.Contains(last, "·dwrap·")
+// isDeferWrapper reports whether the compiler made the function, to hold a
+// deferred call and its arguments or a method value's receiver: f.deferwrap1,
+// before Go 1.21 f.func1 with the mark of a wrapper (cmd/compile/internal/walk,
+// wrapCall). A function literal of the source is not one.
+func isDeferWrapper(fn exe.Func) bool {
+	name := fn.Name()
+	return fn.IsWrapper() || strings.HasPrefix(name[strings.LastIndexByte(name, '.')+1:], "deferwrap")
 }
 
 // maxWrapperBytes bounds the code that is looked through: a wrapper is one call.

@@ -14,6 +14,8 @@ var panicMachinery = map[string]bool{
 	"runtime.gopanic": true, "runtime.sigpanic": true, "runtime.sigpanic0": true,
 	"runtime.throw": true, "runtime.fatal": true, "runtime.fatalthrow": true, "runtime.fatalpanic": true,
 	"runtime.preprintpanics": true, "runtime.printpanics": true, "runtime.startpanic_m": true, "runtime.dopanic_m": true,
+	// Until 1.21 they run deferred calls during a panic.
+	"runtime.deferCallSave": true, "runtime.runOpenDeferFrame": true,
 	"runtime.crash": true, "runtime.dieFromSignal": true, "runtime.raise": true, "runtime.exit": true, "runtime.abort": true,
 	"runtime.systemstack": true, "runtime.systemstack_switch": true,
 	// A stack overflow is found while the stack should grow.
@@ -64,4 +66,16 @@ func (p *Process) originOf(frames []Frame, record image.Addr) int {
 		}
 	}
 	return -1
+}
+
+// throwOrigin returns the index of the frame that called throw or fatal, in the
+// innermost frames of the goroutine whose thread died of it.
+func (p *Process) throwOrigin(d *death) int {
+	frames := d.stack.Inner
+	for i, f := range frames {
+		if d.endName != "" && f.SP == d.end.SP && f.PC == d.end.PC {
+			return i + p.PanicOrigin(frames[i:])
+		}
+	}
+	return p.PanicOrigin(frames)
 }

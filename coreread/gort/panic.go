@@ -57,7 +57,8 @@ type panicRecord struct {
 	Panic
 	arg    eface
 	asked  bool  // the runtime has replaced arg by its text where it has one
-	raised eface // the value that was given to panic; typ 0 when it is not known
+	raised eface // the value that was given to panic; meaningful only with known
+	known  bool
 }
 
 // Panics returns the panics and Goexits that g has not got over, newest first.
@@ -126,7 +127,7 @@ func (p *Process) describePanics(records []panicRecord, s *Stack) {
 			continue
 		}
 		r.asked = asked
-		r.raised = p.raisedValue(r.Addr, s)
+		r.raised, r.known = p.raisedValue(r.Addr, s)
 		if older := i + 1; asked && older < len(records) && records[older].Repanicked {
 			// The runtime skips it: its text stands in the older one.
 			r.Message, r.Err, r.Type = records[older].Message, records[older].Err, records[older].Type
@@ -148,6 +149,12 @@ func (p *Process) panicType(r *panicRecord) string {
 	}
 	// Either a string, or the text of an error that the runtime has put in its
 	// place: only gopanic's own argument tells.
+	if !r.known {
+		return ""
+	}
+	if r.raised == (eface{}) {
+		return "*runtime.PanicNilError" // which gopanic makes of a nil argument
+	}
 	if raised, err := p.typeAt(r.raised.typ); err == nil {
 		return raised.String
 	}
@@ -155,24 +162,29 @@ func (p *Process) panicType(r *panicRecord) string {
 }
 
 // raisedValue returns the argument of the gopanic whose frame holds the record
-// at addr; zero when the frame or the argument is not to be found.
-func (p *Process) raisedValue(addr image.Addr, s *Stack) eface {
+// at addr; false when the frame or the argument is not to be found.
+func (p *Process) raisedValue(addr image.Addr, s *Stack) (eface, bool) {
 	for _, frames := range [][]Frame{s.Inner, s.Outer} {
 		for _, f := range frames {
 			if f.SP > addr || addr >= f.FP {
 				continue
 			}
 			if info := p.info(f.PC); !info.known || info.fn.Name() != "runtime.gopanic" {
-				return eface{}
+				return eface{}, false
 			}
-			typ, data, _ := p.argumentPair(f)
-			if _, err := p.typeAt(image.Addr(typ)); err != nil {
-				return eface{}
+			typ, data, ok := p.argumentPair(f)
+			if !ok {
+				return eface{}, false
 			}
-			return eface{image.Addr(typ), image.Addr(data)}
+			v := eface{image.Addr(typ), image.Addr(data)}
+			if v == (eface{}) {
+				return v, true
+			}
+			_, err := p.typeAt(v.typ)
+			return v, err == nil
 		}
 	}
-	return eface{}
+	return eface{}, false
 }
 
 // stackHas reports whether a frame that s keeps is of the function.

@@ -31,7 +31,7 @@ func (p *Process) knownErrorText(typ *exe.Type, data image.Addr) (text string, k
 		text, err = p.assertionErrorText(typ, data)
 		return text, true, err
 	case "*runtime.PanicNilError":
-		return "panic called with nil argument (use GODEBUG=panicnil=1 to disable)", true, nil
+		return nilErrorTexts[p.layout.Version().Minor >= 27], true, nil
 	case "*errors.errorString":
 		text, err = p.pointedText(typ, data, "s")
 		return text, true, err
@@ -40,6 +40,13 @@ func (p *Process) knownErrorText(typ *exe.Type, data image.Addr) (text string, k
 		return text, true, err
 	}
 	return "", false, nil
+}
+
+// nilErrorTexts are the texts of runtime.PanicNilError until Go 1.26 and since
+// 1.27 (runtime/panic.go).
+var nilErrorTexts = map[bool]string{
+	false: "panic called with nil argument",
+	true:  "runtime error: panic called with nil argument",
 }
 
 // fieldText reads the string field of the struct at a.

@@ -148,6 +148,24 @@ func (p *Process) faultSignal(g *Goroutine) *Signal {
 	return s
 }
 
+// faultOfThrow is the fault for which the runtime threw: the one that it noted
+// in the g that the thread was on, which is the system stack's when C code or the
+// runtime itself faulted.
+func (p *Process) faultOfThrow(d *death) *Signal {
+	if d.machine.onSystemStack(d.end.SP) || d.g == nil {
+		if g0, err := p.GoroutineAt(d.machine.G0); err == nil && g0.Signal.Number != 0 {
+			s := p.faultSignal(&g0)
+			s.Thread = d.machine.TID
+			s.Source = fmt.Sprintf("g.sig of the system stack of thread %d", d.machine.TID)
+			return s
+		}
+	}
+	if d.g == nil {
+		return nil
+	}
+	return p.faultSignal(d.g)
+}
+
 // dumpSignal is the signal that wrote the core, nil when the core names none.
 func (p *Process) dumpSignal() *Signal {
 	first := p.firstThread()
