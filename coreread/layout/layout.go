@@ -130,6 +130,9 @@ func (l *Layout) find(name string) found {
 	}
 	doubt := l.doubtOf(name)
 	t, inTable := fromTable(name, l.version, l.arch)
+	if !inTable {
+		t, inTable = l.fromGap(name)
+	}
 	if inTable && doubt == NoDoubt && l.plausible(name, t) == nil {
 		return found{shape: t, source: FromTable}
 	}
@@ -165,6 +168,25 @@ func (l *Layout) fromDescriptor(name string) (*shape.Type, error) {
 		return nil, err
 	}
 	return t, l.plausible(name, t)
+}
+
+// fromGap decides between the layouts before and after a change that the
+// tables do not pin to one patch release: the size of the variable tells.
+func (l *Layout) fromGap(name string) (t *shape.Type, ok bool) {
+	size, known := l.self.variableSize(variables[name])
+	if !known {
+		return nil, false
+	}
+	for _, candidate := range fromNeighbours(name, l.version, l.arch) {
+		if candidate.Size != size {
+			continue
+		}
+		if ok {
+			return nil, false // both have it
+		}
+		t, ok = candidate, true
+	}
+	return t, ok
 }
 
 var errNoDWARF = errors.New("the binary has none")

@@ -31,6 +31,7 @@ type table struct {
 
 // epoch is a run of releases in which the struct lies the same: since
 // inclusive, until exclusive and zero when no later release is known to differ.
+// A release between two epochs has one of the two layouts, it is not known which.
 type epoch struct {
 	since, until release
 	arch         string // GOARCH, "" for both
@@ -73,6 +74,32 @@ func fromTable(name string, v Version, arch string) (t *shape.Type, ok bool) {
 		return nil, false
 	}
 	return tableType(name, v, arch, 0)
+}
+
+// fromNeighbours returns what the tables have for the nearest recorded patch
+// releases on both sides of v, for a struct that changed somewhere between
+// them; nothing when the tables cover v itself.
+func fromNeighbours(name string, v Version, arch string) []*shape.Type {
+	var out []*shape.Type
+	var below, above release
+	for _, r := range recorded {
+		switch w := r.version(); {
+		case w.Minor != v.Minor:
+		case w.Compare(v) < 0:
+			below = max(below, r)
+		case above == 0:
+			above = r
+		}
+	}
+	if below == 0 || above == 0 {
+		return nil
+	}
+	for _, r := range []release{below, above} {
+		if t, ok := tableType(name, r.version(), arch, 0); ok {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func tableType(name string, v Version, arch string, depth int) (*shape.Type, bool) {

@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"go/format"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +19,7 @@ var archs = []string{"amd64", "arm64"}
 
 // epoch is a run of releases in which a struct lies the same.
 type epoch struct {
-	since, until record.Release // until is the first release that differs, zero when there is none
+	since, until record.Release // until is the first release that may differ, zero when there is none
 	arch         string         // "" when both architectures are alike
 	layout       *shape.Type
 }
@@ -37,17 +37,8 @@ func writeTables(testdata, out string) error {
 		fmt.Fprintf(&b, "%d,", number(r))
 	}
 	fmt.Fprintf(&b, "\n}\n\n// tables are the structs that no binary is sure to describe, by name.\nvar tables = []table{\n")
-	var problems []error
 	for _, name := range tableStructs(records) {
-		epochs, err := epochsOf(records, name)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		writeTable(&b, name, isDescribed(records, name), epochs)
-	}
-	if len(problems) > 0 {
-		return errors.Join(problems...)
+		writeTable(&b, name, isDescribed(records, name), epochsOf(records, name))
 	}
 	b.WriteString("}\n")
 	text, err := format.Source(b.Bytes())
@@ -132,11 +123,11 @@ func tableStructs(records []*record.Record) []string {
 	return names
 }
 
-// epochsOf cuts the records of a struct into runs that are alike. It is an
-// error when the release that changed the struct is not known exactly.
-func epochsOf(records []*record.Record, name string) ([]epoch, error) {
+// epochsOf cuts the records of a struct into runs that are alike. Where the
+// patch release that changed a struct is not known exactly, the releases
+// between the two that were recorded are in no run.
+func epochsOf(records []*record.Record, name string) []epoch {
 	var all []epoch
-	var problems []error
 	for _, arch := range archs {
 		var last *record.Record
 		var open *epoch
@@ -146,12 +137,13 @@ func epochsOf(records []*record.Record, name string) ([]epoch, error) {
 			}
 			t := r.Struct(name)
 			if last != nil && !alike(last.Struct(name), t) {
-				if last.Release.Minor == r.Release.Minor && r.Release.Patch != last.Release.Patch+1 {
-					problems = append(problems, fmt.Errorf("%s on %s changes between %v and %v: record the releases in between",
-						name, arch, last.Release, r.Release))
+				until := r.Release
+				if last.Release.Minor == until.Minor && last.Release.Patch+1 != until.Patch {
+					log.Printf("%s on %s changes after %v, no later than %v", name, arch, last.Release, until)
+					until = record.Release{Minor: until.Minor, Patch: last.Release.Patch + 1}
 				}
 				if open != nil {
-					open.until = r.Release
+					open.until = until
 					all = append(all, *open)
 				}
 				open = nil
@@ -165,7 +157,7 @@ func epochsOf(records []*record.Record, name string) ([]epoch, error) {
 			all = append(all, *open)
 		}
 	}
-	return joinArchs(all), errors.Join(problems...)
+	return joinArchs(all)
 }
 
 // joinArchs makes one of two epochs that are alike on both architectures.
