@@ -39,7 +39,7 @@ func (a *analysis) judge() {
 	v.ExitClass = facts.ExitClasses[v.Class]
 	v.Confidence = a.confidence(c)
 	v.Title = a.title(c)
-	if blames(c.Kind) {
+	if blames(c.Kind) && !sentFromOutside(c.Signal) {
 		a.doc.Signature = signature.Of("crash", string(c.Kind), c.Frames, c.Cycle)
 	}
 	if s := a.doc.Signature; s != nil {
@@ -55,6 +55,11 @@ func blames(kind facts.CrashKind) bool {
 		return false
 	}
 	return true
+}
+
+// sentFromOutside reports whether another process sent the signal.
+func sentFromOutside(s *facts.Signal) bool {
+	return s != nil && s.Sender != nil && s.Sender.Who == facts.SenderOther
 }
 
 // interrupted reports whether the process died of SIGINT or SIGTERM.
@@ -83,14 +88,18 @@ func (a *analysis) title(c *facts.Crash) string {
 	var t string
 	switch c.Kind {
 	case facts.CrashPanic:
-		t = fmt.Sprintf("%s died: %s%s", name, a.brief(c, "panic"), in(c))
+		t = fmt.Sprintf("%s died: %s%s", name, panicBrief(c), in(c))
 	case facts.CrashFatal:
-		t = fmt.Sprintf("%s died: fatal error: %s%s", name, a.brief(c, "unknown"), in(c))
+		t = fmt.Sprintf("%s died: %s%s", name, fatalBrief(c), in(c))
 	case facts.CrashOutOfMemory:
 		t = fmt.Sprintf("%s died: out of memory%s", name, in(c))
 	case facts.CrashDeadlock:
 		t = fmt.Sprintf("%s died: all goroutines are asleep (deadlock)", name)
 	case facts.CrashSignal:
+		if sentFromOutside(c.Signal) {
+			t = fmt.Sprintf("%s was killed by %s from another process", name, signalName(c.Signal))
+			break
+		}
 		t = fmt.Sprintf("%s died: %s%s", name, signalName(c.Signal), in(c))
 	case facts.CrashAbortRequest:
 		t = fmt.Sprintf("%s was ended by %s from outside", name, signalName(c.Signal))
@@ -104,17 +113,38 @@ func (a *analysis) title(c *facts.Crash) string {
 	return oneLine(t, maxTitle)
 }
 
-// brief is the message's first line, in the words that people use for it.
-func (a *analysis) brief(c *facts.Crash, otherwise string) string {
-	if !c.Message.Known || c.Message.V == "" {
-		return otherwise
+// panicBrief is a panic's message in the words that people use for it. What the
+// runtime raises itself needs no "panic:" before it.
+func panicBrief(c *facts.Crash) string {
+	m, ok := firstLine(c.Message)
+	if !ok {
+		return "panic"
 	}
-	m, _, _ := strings.Cut(c.Message.V, "\n")
-	m = strings.TrimPrefix(m, "runtime error: ")
-	if m == "invalid memory address or nil pointer dereference" {
+	m, runtimeError := strings.CutPrefix(m, "runtime error: ")
+	switch {
+	case !runtimeError:
+		return "panic: " + m
+	case m == "invalid memory address or nil pointer dereference":
 		return nilOrWild(c)
 	}
 	return m
+}
+
+// fatalBrief is a fatal error's message; "fault" alone would say nothing.
+func fatalBrief(c *facts.Crash) string {
+	m, ok := firstLine(c.Message)
+	if !ok {
+		return "fatal error"
+	}
+	if m == "fault" && c.Signal != nil && c.Signal.FaultAddress.Known {
+		return fmt.Sprintf("%s at %#x", signalName(c.Signal), uint64(c.Signal.FaultAddress.V))
+	}
+	return "fatal error: " + m
+}
+
+func firstLine(m facts.Maybe[string]) (string, bool) {
+	line, _, _ := strings.Cut(m.V, "\n")
+	return line, m.Known && line != ""
 }
 
 // nilOrWild tells a nil pointer from a pointer to nowhere: the runtime's message

@@ -8,6 +8,7 @@ package groups
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -101,7 +102,8 @@ func Collect(ctx context.Context, p *gort.Process, b *frames.Builder, opt Option
 // add walks one goroutine.
 func (c *collector) add(g *gort.Goroutine) {
 	c.process.Stack(g, &c.stack)
-	if c.stack.Empty() && c.stack.Broken != nil {
+	var fault *image.FaultError
+	if c.stack.Empty() || errors.As(c.stack.Broken, &fault) {
 		c.result.Unreadable++
 		c.process.AddGap(gort.Gap{
 			What:   fmt.Sprintf("stack of goroutine %d: %v", g.ID, c.stack.Broken),
@@ -167,7 +169,7 @@ func (c *collector) member(g *gort.Goroutine, gr *group) {
 		Locked: g.LockedM != 0,
 		Labels: c.labelsOf(g, gr),
 	}}
-	if c.process.HasParent(g) {
+	if c.process.KnowsParents() {
 		m.Parent = facts.Some(int64(g.ParentID))
 	}
 	if owner, ok := c.process.MachineAt(g.M); ok {
