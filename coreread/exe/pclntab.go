@@ -105,6 +105,9 @@ func newFuncTable(m *image.Image, module *ModuleData, minor int, quantum byte) (
 	if err != nil {
 		return nil, err
 	}
+	if (h.magic == magic118) != (minor < 20) {
+		return nil, fmt.Errorf("magic number %#x is not that of go1.%d", h.magic, minor)
+	}
 	if h.pcln != uint64(module.PCLNTable.Ptr-module.PCHeader) {
 		return nil, fmt.Errorf("its functions begin %#x bytes after its start, and at %v by the module data", h.pcln, module.PCLNTable.Ptr)
 	}
