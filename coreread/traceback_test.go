@@ -1,6 +1,7 @@
 package coreread_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -8,8 +9,41 @@ import (
 	"postmortem/coreread/exe"
 	"postmortem/coreread/gort"
 	"postmortem/coreread/layout"
+	"postmortem/internal/testcores"
 	"postmortem/internal/traceback"
 )
+
+// TestEqualToOwnTraceback compares every goroutine of every committed core with
+// what its process printed as it died.
+func TestEqualToOwnTraceback(t *testing.T) {
+	for _, c := range testcores.All(t) {
+		if c.Cut != 0 {
+			continue // TestCutCore
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			snap := open(t, c)
+			if snap.Identity.State != coreread.Verified {
+				t.Errorf("identity is %+v, want verified", snap.Identity)
+			}
+			compareWithPrint(t, snap, c.Stderr(t), c.Truth(t).GOMAXPROCS)
+		})
+	}
+}
+
+// open opens a committed core with its binary.
+func open(t *testing.T, c *testcores.Core) *coreread.Snapshot {
+	t.Helper()
+	snap, err := coreread.Open(context.Background(), coreread.Config{Core: c.CorePath(t), Binary: c.BinaryPath(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return snap
+}
 
 // logicalFrame is one function on a stack as the reader sees it.
 type logicalFrame struct {
@@ -64,9 +98,9 @@ func expand(p *gort.Process, frames []gort.Frame) (out []logicalFrame) {
 
 // compareWithPrint holds the goroutines of a core against what the process
 // printed as it died.
-func compareWithPrint(t *testing.T, snap *coreread.Snapshot, text []byte, maxProcs int) {
+func compareWithPrint(t *testing.T, snap *coreread.Snapshot, text string, maxProcs int) {
 	t.Helper()
-	printed := traceback.Parse(string(text))
+	printed := traceback.Parse(text)
 	blocks, core := printed.ByID(), walkAll(t, snap)
 	for id := range blocks {
 		if core[id] == nil {
