@@ -13,6 +13,7 @@ const (
 	plain style = iota
 	strong
 	code // a name, a number or a command to be taken literally
+	fold // in a cell of a table: the rest goes below, where the format can
 )
 
 // text is a line or a paragraph.
@@ -35,6 +36,9 @@ func say(parts ...any) text {
 	}
 	return t
 }
+
+// below is the border between the lines of a cell.
+func below() span { return span{" ", fold} }
 
 func bold(s string) span { return span{s, strong} }
 func lit(s string) span  { return span{s, code} }

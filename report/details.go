@@ -168,7 +168,7 @@ func (a *author) threadsPart() []block {
 			f := th.Frames[0]
 			in = say(lit(a.fn(f.Func)))
 			if pos := a.position(f); pos != "" {
-				in = say(in, " ", lit(pos))
+				in = say(in, below(), lit(pos))
 			}
 		}
 		t.rows = append(t.rows, []text{say(fmt.Sprint(th.TID)), say(runs), say(string(th.State)), in})

@@ -31,7 +31,7 @@ func (a *author) evidence() []block {
 			out = append(out, s)
 		}
 	}
-	if c := a.crash; c.RuntimePrintTail.Known && c.RuntimePrintTail.V != "" && c.Kind != facts.CrashPanic {
+	if c := a.crash; a.tailTellsMore() {
 		out = append(out, paragraph{say("The last that the runtime printed before it began to die:")},
 			verbatim(visibleLines(c.RuntimePrintTail.V, tailLines, messageWidth)))
 	}
@@ -39,6 +39,15 @@ func (a *author) evidence() []block {
 		out = append(out, bullets(notes))
 	}
 	return out
+}
+
+// tailTellsMore reports whether the end of the runtime's prints says more than the
+// message that is shown already.
+func (a *author) tailTellsMore() bool {
+	c := a.crash
+	tail := strings.TrimSpace(c.RuntimePrintTail.V)
+	return c.RuntimePrintTail.Known && tail != "" && c.Kind != facts.CrashPanic &&
+		!(c.Message.Known && tail == "fatal error: "+strings.TrimSpace(c.Message.V))
 }
 
 // printed is the death as the runtime words it.
@@ -194,7 +203,7 @@ func (a *author) evidenceNotes() []text {
 		}
 	}
 	if c.Kind == facts.CrashAbortRequest && c.Signal != nil && c.Signal.Source.Known {
-		out = append(out, say("Who sent ", lit(signalWord(c.Signal)), " comes from ", c.Signal.Source.V, "."))
+		out = append(out, say("The sender of ", lit(signalWord(c.Signal)), " is as in: ", c.Signal.Source.V, "."))
 	}
 	return out
 }
@@ -212,21 +221,20 @@ func (a *author) dumpSignalNote() text {
 		if self {
 			return say("Core signal ", lit(signalWord(d)), ": raised by the runtime itself, not the cause.")
 		}
-		return say("Core signal ", lit(signalWord(d)), ": written", a.sentAs(d), ", after the runtime had begun to end the process.")
+		return say("Core signal ", lit(signalWord(d)), ": sent", a.sender(d), " after the runtime had begun to end the process.")
 	case facts.CrashSnapshot:
 		return say("Core signal ", lit(signalWord(d)), ": how the process was held still for the copy, not a crash.")
 	}
-	if c.Signal == nil || c.Signal.Number == d.Number && !self {
+	switch {
+	case c.Signal == nil, c.Kind == facts.CrashAbortSelf && c.Signal.Number == d.Number, c.Signal.Number == d.Number && !self:
 		return nil
-	}
-	if self {
-		return say("Core signal ", lit(signalWord(d)), ": the process raised it itself after ", lit(signalWord(c.Signal)), " had been delivered.")
+	case self && c.Signal.Number == d.Number:
+		return say("Core signal ", lit(signalWord(d)), ": names the process itself, since the runtime raised it once more after the first.")
+	case self:
+		return say("Core signal ", lit(signalWord(d)), ": raised by the process itself after ", lit(signalWord(c.Signal)), ", not the cause.")
 	}
 	return say("Core signal ", lit(signalWord(d)), ": not the first one, which was ", lit(signalWord(c.Signal)), ".")
 }
-
-// sentAs is " when it was sent by …".
-func (a *author) sentAs(s *facts.Signal) text { return say(" when it was sent", a.sender(s)) }
 
 // deferredNote says what became of the goroutine's own deferred calls.
 func (a *author) deferredNote() text {

@@ -25,13 +25,13 @@ func (a *author) groupTable(groups []*facts.Group, most int) (table, bool) {
 		if f := blame(g.Frames); f != nil {
 			where = say(lit(a.fn(f.Func)))
 			if pos := a.position(f); pos != "" {
-				where = say(where, " ", lit(pos))
+				where = say(where, below(), lit(pos))
 			}
 		}
 		if g.CreatedBy != nil {
 			by = say(lit(a.fn(g.CreatedBy.Func)))
 			if g.CreatedBy.File.Known {
-				by = say(by, " ", lit(withLine(shortFile(g.CreatedBy.File.V), g.CreatedBy.Line)))
+				by = say(by, below(), lit(withLine(shortFile(g.CreatedBy.File.V), g.CreatedBy.Line)))
 			}
 		}
 		if len(g.GoidRanges) > 0 {

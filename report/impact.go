@@ -70,7 +70,7 @@ func quadrantWord(q facts.Quadrant) string {
 	case facts.QuadrantSyscall:
 		return "in system or C calls"
 	case facts.QuadrantGC:
-		return "for the collector"
+		return "in the collector"
 	case facts.QuadrantLock:
 		return "at locks"
 	case facts.QuadrantTimer:

@@ -207,6 +207,10 @@ func (j *jsonWriter) total(name string, n, indent int) {
 // freeObject writes a map, by key.
 func (j *jsonWriter) freeObject(v reflect.Value, name string, indent int) (total int) {
 	total = -1
+	if v.Len() == 0 {
+		j.w.WriteString("{}")
+		return total
+	}
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	if j.lim != nil && len(keys) > j.lim.elemsOf(name) {
@@ -307,8 +311,6 @@ func (j *jsonWriter) text(s string) {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		i += n
 		switch {
-		case r == utf8.RuneError && n == 1:
-			b = append(b, `\ufffd`...)
 		case unicode.IsPrint(r):
 			b = utf8.AppendRune(b, r)
 		case r > 0xffff:

@@ -97,10 +97,13 @@ func stackText(s stack, width int) []string {
 func plainText(t text) string {
 	var b strings.Builder
 	for _, s := range t {
-		b.WriteString(visible(s.text))
+		b.WriteString(oneLine(s.text, spanWidth))
 	}
 	return b.String()
 }
+
+// spanWidth bounds the bytes of one run of text.
+const spanWidth = 2000
 
 // fenced writes visible lines as a code block whose fence none of them closes.
 func (m *markdown) fenced(lines []string) {
@@ -170,12 +173,14 @@ func (m *markdown) inline(t text, cell bool) string {
 			i++
 			s.text += t[i].text
 		}
-		v := visible(s.text)
+		v := oneLine(s.text, spanWidth)
 		switch s.style {
 		case code:
 			b.WriteString(codeSpan(v, cell))
 		case strong:
-			b.WriteString("**" + escapeProse(strings.TrimSpace(v), cell) + "**")
+			v = escapeProse(strings.TrimSpace(v), cell)
+			// a lone asterisk would pair with the end of the bold text
+			b.WriteString("**" + strings.ReplaceAll(v, "(*", `(\*`) + "**")
 		default:
 			b.WriteString(escapeProse(v, cell))
 		}

@@ -52,7 +52,7 @@ func (a *author) onCall() []text {
 	case facts.CrashAbortSelf:
 		return []text{say("the program's own output just before the end usually says why it aborted; ", a.rollback(), ".")}
 	case facts.CrashSnapshot:
-		return []text{say("nothing in this core says that the process has to be restarted.")}
+		return []text{say("nothing died; whether the process served its users, its health checks tell.")}
 	}
 	return []text{say("the logs of the supervisor and the kernel (", lit("journalctl -k"), ") for the time of death say what this core does not.")}
 }
@@ -159,7 +159,7 @@ func (a *author) developerFatal(f *facts.Frame) []text {
 		return []text{say("which lock guards the map used", where, "? Run the tests with ", lit("-race"), ", which names both sides.")}
 	case a.messageHas("stack overflow", "stack exceeds"):
 		if c := a.crash.Cycle; c != nil && len(c.Funcs) > 0 {
-			return []text{say("what should have ended the recursion ", lit(strings.TrimPrefix(a.cycle(c), "↻ ")), "?")}
+			return []text{say("what should have ended the recursion ", lit(a.round(c)), "?")}
 		}
 		return []text{say("what should have ended the recursion", where, "?")}
 	case a.messageHas("unlock of unlocked", "Unlock of unlocked"):

@@ -15,6 +15,7 @@ import (
 const (
 	shownInner = 24
 	shownOuter = 6
+	shownCycle = 6 // innermost ones when a cycle is named
 )
 
 // names shortens what stands in frames for the program at hand.
@@ -97,12 +98,16 @@ func (n names) frames(frames []*facts.Frame, elided int64, cycle *facts.Cycle) [
 		lines = append(lines, stackLine{fn: "… " + plural(elided, "frame") + " elided", frames: elided})
 	}
 	lines = append(lines, n.fold(frames[split:], fold)...)
-	if len(lines) > shownInner+shownOuter+1 {
+	inner := shownInner
+	if cycle != nil {
+		inner = shownCycle
+	}
+	if len(lines) > inner+shownOuter+1 {
 		var left int64
-		for _, l := range lines[shownInner : len(lines)-shownOuter] {
+		for _, l := range lines[inner : len(lines)-shownOuter] {
 			left += l.frames
 		}
-		lines = slices.Concat(lines[:shownInner],
+		lines = slices.Concat(lines[:inner],
 			[]stackLine{{fn: "… " + plural(left, "frame") + " not shown"}},
 			lines[len(lines)-shownOuter:])
 	}
@@ -131,8 +136,13 @@ func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
 	return lines
 }
 
-// cycle names the repeating part of a recursion.
+// cycle says how often the repeating part of a recursion repeats.
 func (n names) cycle(c *facts.Cycle) string {
+	return "↻ " + n.round(c) + ", " + count(c.Repeats) + " times"
+}
+
+// round names the functions of one round of a recursion, innermost first.
+func (n names) round(c *facts.Cycle) string {
 	const most = 6
 	var fns []string
 	for i, f := range c.Funcs {
@@ -142,7 +152,7 @@ func (n names) cycle(c *facts.Cycle) string {
 		}
 		fns = append(fns, n.fn(f))
 	}
-	return "↻ " + strings.Join(fns, " ← ") + ", " + count(c.Repeats) + " times"
+	return strings.Join(fns, " ← ")
 }
 
 func (n names) frame(f *facts.Frame) stackLine {

@@ -100,37 +100,61 @@ func (t *terminal) block(b block) error {
 // wrap writes a text, broken between words at the width; a word that is longer
 // than a line stays whole.
 func (t *terminal) wrap(l text, first, rest string) {
-	line, used, before := first, twwidth.Width(first), true
-	for _, s := range l {
-		for i, word := range strings.SplitAfter(visible(s.text), " ") {
-			if word == "" {
-				continue
-			}
-			n := twwidth.Width(strings.TrimRight(word, " "))
-			glued := i == 0 && !before // goes on from the span before
-			if used+n > t.width && used > len(rest) && !glued {
-				t.line(line)
-				line, used = rest, twwidth.Width(rest)
-			}
-			line += t.styled(word, s.style)
-			used += twwidth.Width(word)
-			before = strings.HasSuffix(word, " ")
+	line, used, fresh := first, twwidth.Width(first), true
+	for _, w := range t.words(l) {
+		gap := 1
+		if fresh {
+			gap = 0
 		}
+		if !fresh && used+gap+w.width > t.width {
+			t.line(line)
+			line, used, gap = rest, twwidth.Width(rest), 0
+		}
+		line += strings.Repeat(" ", gap) + w.styled
+		used += gap + w.width
+		fresh = false
 	}
 	t.line(line)
 }
 
-// styled colors a word; the reset comes before its trailing space.
+// word is what stands between two spaces; several spans may have part in it.
+type word struct {
+	styled string
+	width  int
+}
+
+func (t *terminal) words(l text) []word {
+	var out []word
+	open := false // the last word goes on
+	for _, s := range l {
+		for i, piece := range strings.Split(oneLine(s.text, spanWidth), " ") {
+			if i > 0 {
+				open = false
+			}
+			if piece == "" {
+				continue
+			}
+			if !open {
+				out = append(out, word{})
+			}
+			w := &out[len(out)-1]
+			w.styled += t.styled(piece, s.style)
+			w.width += twwidth.Width(piece)
+			open = true
+		}
+	}
+	return out
+}
+
+// styled colors a word.
 func (t *terminal) styled(word string, s style) string {
-	if !t.color || s == plain {
+	switch {
+	case !t.color || s == plain:
 		return word
+	case s == code:
+		return "\x1b[36m" + word + "\x1b[0m"
 	}
-	on := "\x1b[1m"
-	if s == code {
-		on = "\x1b[36m"
-	}
-	trimmed := strings.TrimRight(word, " ")
-	return on + trimmed + "\x1b[0m" + word[len(trimmed):]
+	return "\x1b[1m" + word + "\x1b[0m"
 }
 
 // table writes columns without borders; what does not fit is cut in the middle.
@@ -138,11 +162,11 @@ func (t *terminal) table(b table) error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	cells := make([][]string, len(b.rows))
+	cells := make([][][]string, len(b.rows)) // row, column, line
 	for i, r := range b.rows {
-		cells[i] = make([]string, len(r))
+		cells[i] = make([][]string, len(r))
 		for j, c := range r {
-			cells[i][j] = plainText(c)
+			cells[i][j] = cellLines(c)
 		}
 	}
 	t.fit(cells, b.head)
@@ -174,8 +198,14 @@ func (t *terminal) table(b table) error {
 	if b.head != nil {
 		w.Header(b.head)
 	}
-	if err := w.Bulk(cells); err != nil {
-		return fmt.Errorf("laying out a table: %w", err)
+	for _, r := range cells {
+		row := make([]string, len(r))
+		for j, lines := range r {
+			row[j] = strings.Join(lines, "\n")
+		}
+		if err := w.Append(row); err != nil {
+			return fmt.Errorf("laying out a table: %w", err)
+		}
 	}
 	if err := w.Render(); err != nil {
 		return fmt.Errorf("laying out a table: %w", err)
@@ -186,17 +216,31 @@ func (t *terminal) table(b table) error {
 	return nil
 }
 
+// cellLines is a cell as lines.
+func cellLines(c text) []string {
+	var lines []string
+	start := 0
+	for i, s := range c {
+		if s.style == fold {
+			lines = append(lines, plainText(c[start:i]))
+			start = i + 1
+		}
+	}
+	return append(lines, plainText(c[start:]))
+}
+
 // fit cuts cells until a row is at most as wide as the terminal: the widest column
 // gives first.
-func (t *terminal) fit(cells [][]string, head []string) {
-	columns := len(cells[0])
-	width := make([]int, columns)
-	for j := range columns {
+func (t *terminal) fit(cells [][][]string, head []string) {
+	width := make([]int, len(cells[0]))
+	for j := range width {
 		if j < len(head) {
 			width[j] = twwidth.Width(head[j])
 		}
 		for _, r := range cells {
-			width[j] = max(width[j], twwidth.Width(r[j]))
+			for _, l := range r[j] {
+				width[j] = max(width[j], twwidth.Width(l))
+			}
 		}
 	}
 	const least = 8
@@ -215,7 +259,9 @@ func (t *terminal) fit(cells [][]string, head []string) {
 	}
 	for _, r := range cells {
 		for j := range r {
-			r[j] = middle(r[j], width[j])
+			for k := range r[j] {
+				r[j][k] = middle(r[j][k], width[j])
+			}
 		}
 	}
 }

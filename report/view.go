@@ -21,6 +21,9 @@ type View struct {
 // NewView is the view of a document, which is not to be changed any more.
 func NewView(doc *facts.Document) *View { return &View{doc: doc} }
 
+// titleWidth is the most bytes that trackers take as a ticket's title.
+const titleWidth = 250
+
 // page is the report as people read it.
 type page struct {
 	title    string
@@ -77,7 +80,7 @@ func (a *author) groupByID(id int) *facts.Group {
 func (v *View) page() *page {
 	a := newAuthor(v.doc)
 	p := &page{
-		title: a.doc.Verdict.Title,
+		title: oneLine(a.doc.Verdict.Title, titleWidth),
 		alert: a.alert(),
 		head:  []text{a.badge(), a.identity(), a.clocks()},
 		what:  a.what(),
@@ -229,6 +232,25 @@ func blame(frames []*facts.Frame) *facts.Frame {
 		}
 	}
 	return other
+}
+
+// happenedIn is " in `strings.Repeat`, reached from `main.f` at `main.go:7`": the
+// innermost frame that is not the runtime's, and the one to look at first. It is
+// empty when there is neither.
+func (a *author) happenedIn() text {
+	own := blame(a.crash.Frames)
+	if own == nil {
+		return nil
+	}
+	for _, f := range a.crash.Frames {
+		if f == own {
+			break
+		}
+		if f != nil && !isRuntime(f) {
+			return say(" in ", lit(a.fn(f.Func)), ", reached from ", a.at(own))
+		}
+	}
+	return say(" in ", a.at(own))
 }
 
 // at is a frame as "`fn` at `file:line`".

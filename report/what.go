@@ -24,8 +24,11 @@ func (a *author) what() []text {
 	case facts.CrashAbortRequest:
 		return a.whatAbortRequest()
 	case facts.CrashAbortSelf:
-		return []text{say("The process aborted itself with ", a.signalName(a.firstSignal()), a.onThread(),
-			": C code's abort, a failed assertion or a raised signal, not Go's panic.")}
+		t := say("The process aborted itself with ", a.signalName(a.firstSignal()))
+		if on := a.onThread(); on != nil {
+			t = say(t, " on", on)
+		}
+		return []text{say(t, ": C code's abort, a failed assertion or a raised signal, not Go's panic.")}
 	case facts.CrashSnapshot:
 		return []text{say(fmt.Sprintf("A snapshot, not a crash: the process was alive when %s wrote this core.", a.producer()))}
 	}
@@ -45,14 +48,7 @@ func (a *author) subject() any {
 
 func (a *author) whatPanic() []text {
 	t := say(a.subject(), " panicked")
-	if f := blame(a.crash.Frames); f != nil {
-		in := " in "
-		if !f.InApp {
-			in = " below " // the frames outside of it are unknown
-		}
-		t = say(t, in, a.at(f))
-	}
-	t = say(t, " and nothing recovered it, so the runtime ended the process.")
+	t = say(t, a.happenedIn(), " and nothing recovered it, so the runtime ended the process.")
 	if n := len(a.crash.Panics); n > 1 {
 		t = say(t, fmt.Sprintf(" It is the last of a chain of %d panics.", n))
 	}
@@ -89,9 +85,9 @@ var fatalMeaning = []struct{ has, means string }{
 }
 
 func (a *author) whatFatal() []text {
-	t := say(a.subject(), " made the runtime stop the process with a fatal error, which no recover can catch")
-	if f := blame(a.crash.Frames); f != nil {
-		t = say(t, "; it was in ", a.at(f))
+	t := say("The runtime stopped the process with a fatal error, which no recover can catch")
+	if in := a.happenedIn(); in != nil {
+		t = say(t, ". ", a.subject(), " was", in)
 	}
 	t = say(t, ".")
 	if a.crash.Message.Known {
@@ -110,11 +106,14 @@ func (a *author) whatSignal() []text {
 	if s != nil && s.FaultAddress.Known {
 		t = say(t, " at address ", lit(hex(s.FaultAddress.V)))
 	}
-	t = say(t, " ended the process", a.onThread())
-	if len(a.crash.Frames) > 0 && a.crash.Frames[0] != nil {
-		t = say(t, ", in ", a.at(a.crash.Frames[0]))
+	if on := a.onThread(); on != nil {
+		t = say(t, " hit", on)
+		if len(a.crash.Frames) > 0 && a.crash.Frames[0] != nil {
+			t = say(t, ", in ", a.at(a.crash.Frames[0]))
+		}
+		t = say(t, ", and")
 	}
-	t = say(t, ".")
+	t = say(t, " ended the process.")
 	switch {
 	case s != nil && s.Sender != nil && (s.Sender.Who == facts.SenderOther || s.Sender.Who == facts.SenderSelf):
 		return []text{t, say("It was sent", a.sender(s), "; no instruction of this thread raised it.")}
@@ -206,19 +205,18 @@ func (a *author) sender(s *facts.Signal) text {
 	return say(" by an unknown sender" + pid)
 }
 
-// onThread is " on thread 17, which ran `g4121`", "" when neither is known.
+// onThread is " thread 17, which ran `g4121`", nil when neither is known.
 func (a *author) onThread() text {
-	var t text
-	if a.crash.Thread.Known {
-		t = say(fmt.Sprintf(" on thread %d", a.crash.Thread.V))
+	id := a.thisGoroutine()
+	switch {
+	case a.crash.Thread.Known && id != "":
+		return say(fmt.Sprintf(" thread %d, which ran ", a.crash.Thread.V), lit(id))
+	case a.crash.Thread.Known:
+		return say(fmt.Sprintf(" thread %d", a.crash.Thread.V))
+	case id != "":
+		return say(" ", lit(id))
 	}
-	if id := a.thisGoroutine(); id != "" {
-		if len(t) > 0 {
-			return say(t, ", which ran ", lit(id))
-		}
-		return say(" while ", lit(id), " ran")
-	}
-	return t
+	return nil
 }
 
 func (a *author) producer() string {
