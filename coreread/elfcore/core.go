@@ -81,7 +81,7 @@ type Process struct {
 	UID, GID  int    // -1 when the core does not say
 	State     string // one letter as ps(1) shows it; "" when the core does not say
 	Comm      string // at most 15 bytes of the program's name
-	Args      string // at most 79 bytes of the command line
+	Args      string // at most 79 bytes of the command line; Delve has its own idea of it
 }
 
 // Cut is a file that ends before its content does.

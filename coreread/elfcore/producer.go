@@ -14,8 +14,8 @@ const (
 // producerOf tells the writer from its habits. The kernel starts with the
 // thread that had the signal, describes the process next and one signal in all,
 // and writes no sections. gdb starts with the process, describes a signal
-// behind every thread, and adds a section for each segment (gcore_elf_make_...,
-// gdb/gcore-elf.c) and notes of its own. Delve signs its cores.
+// behind every thread, and adds a section for each segment and notes of its own
+// (gdb/gcore.c, gdb/linux-tdep.c). Delve signs its cores.
 func producerOf(h *header, s *noteStats) Producer {
 	switch {
 	case s.delve || s.owners["Delve Header"]:

@@ -17,6 +17,8 @@ import (
 
 // maxWindow bounds the memory that a zstd or xz stream can make its
 // decompressor take, in bytes: the largest window that "zstd --long=31" writes.
+// The xz library, which stands in where the program is missing, has no such
+// bound: there it is the format's own, 4 GiB, of which only what is used is touched.
 const maxWindow = 2 << 30
 
 // errJunk is content behind the end of the last compressed stream.
