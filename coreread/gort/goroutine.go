@@ -18,9 +18,9 @@ type Goroutine struct {
 	Stack      image.Range
 	M          image.Addr // M it is on; 0 when it is on none
 	LockedM    image.Addr // M it is locked to
-	GoPC       image.Addr // return address of the go statement; 0 for the first goroutine
+	GoPC       image.Addr // return address of the go statement; 0 where there was none
 	StartPC    image.Addr // entry of its function
-	ParentID   uint64     // goroutine that created it; 0 when unknown (Go 1.20 and older) or none
+	ParentID   uint64     // goroutine that created it; 0 for none and, see KnowsParents, when unknown
 	Labels     image.Addr // pprof labels, 0 for none
 	Panics     image.Addr // newest runtime._panic
 	Defers     image.Addr // newest runtime._defer
@@ -37,6 +37,9 @@ type FaultSignal struct {
 	Addr   image.Addr
 	PC     image.Addr
 }
+
+// mainID is the id of the goroutine that runs main.main.
+const mainID = 1
 
 // readGoroutine reads the g at addr without judging it.
 func (p *Process) readGoroutine(addr image.Addr) (Goroutine, error) {
@@ -70,6 +73,9 @@ func (p *Process) readGoroutine(addr image.Addr) (Goroutine, error) {
 		syscall: Regs{PC: r.addrAt(o.syscallPC), SP: r.addrAt(o.syscallSP)},
 	}
 	g.ParentID, _ = r.optionalU64(o.parentID)
+	if g.ID == mainID {
+		g.GoPC = 0 // the runtime's start made it, in assembly: no go statement
+	}
 	if g.Status == layout.GWaiting || g.Status == layout.GLeaked {
 		g.WaitReason = p.layout.WaitReason(r.u8(o.waitReason))
 	}
@@ -183,11 +189,9 @@ func (p *Process) borrowedBySignal(g *Goroutine) bool {
 	return ok && fn.Name() == "runtime.goexit"
 }
 
-// HasParent reports whether the goroutine that created g is known. Go 1.20 and
-// older did not record it, and the first goroutine has none.
-func (p *Process) HasParent(g *Goroutine) bool {
-	return p.offsets.g.parentID.present && g.GoPC != 0
-}
+// KnowsParents reports whether this Go version recorded which goroutine created
+// another: 1.21 and newer do.
+func (p *Process) KnowsParents() bool { return p.offsets.g.parentID.present }
 
 // IsSystem reports whether g is the runtime's own, which a traceback hides by
 // default: runtime.isSystemGoroutine.
