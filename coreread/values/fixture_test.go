@@ -83,15 +83,25 @@ func copySparse(out *os.File, r io.Reader) error {
 	}
 }
 
-// read opens a core and reads goroutine 1, in which all of the test program runs.
-func read(t testing.TB, core, binary string, limits values.Limits) []values.FrameValues {
+// open opens a core and its binary until the test's end.
+func open(t testing.TB, core, binary string) *values.Reader {
 	t.Helper()
 	r, err := values.Open(context.Background(), unpacked(t, core), unpacked(t, binary))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	frames, err := r.Goroutine(context.Background(), 1, limits)
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// read opens a core and reads goroutine 1, in which all of the test program runs.
+func read(t testing.TB, core, binary string, limits values.Limits) []values.FrameValues {
+	t.Helper()
+	frames, err := open(t, core, binary).Goroutine(context.Background(), 1, limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,5 +153,8 @@ func reason(err error) string {
 	case strings.Contains(text, "bytes from register"), strings.Contains(text, "read out of bounds"):
 		return inRegister
 	}
+	if i := strings.Index(text, lacking); i > 0 {
+		text = text[i:] // without Delve's words around it
+	}
 	return printable(text, maxReason)
 }

@@ -14,6 +14,8 @@ import (
 // maxRead bounds one read, in bytes. Delve reads a struct at once; one with a larger array inside is left out.
 const maxRead = 1 << 20
 
+const lacking = "the core lacks "
+
 var (
 	errBudget   = errors.New("more memory than this report reads for values")
 	errReadOnly = errors.New("a core cannot be written")
@@ -90,13 +92,13 @@ func (m *memory) ReadMemory(buf []byte, addr uint64) (int, error) {
 		e, next, ok := find(m.core, at)
 		if !ok {
 			if e, _, ok = find(m.binary, at); !ok {
-				return 0, fmt.Errorf("the core lacks %#x", at)
+				return 0, fmt.Errorf(lacking+"%#x", at)
 			}
 			e = e.until(next)
 		}
 		n := int(min(e.end-at, uint64(len(buf)-done)))
 		if _, err := e.file.ReadAt(buf[done:done+n], e.offset+int64(at-e.start)); err != nil {
-			return 0, fmt.Errorf("the core lacks %#x (the file ends before it)", at)
+			return 0, fmt.Errorf(lacking+"%#x (the file ends before it)", at)
 		}
 		done += n
 	}
