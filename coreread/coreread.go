@@ -35,7 +35,8 @@ type Snapshot struct {
 	Identity Identity
 	Bias     int64 // process address minus the binary's own address
 
-	// Absent is the memory of the process that neither core nor binary holds.
+	// Absent is the memory of the process that neither core nor binary holds,
+	// without the dynamic loader's own code: no Go code is in it.
 	Absent []elfcore.Missing
 
 	coreFile, binaryFile *input.File
@@ -151,6 +152,21 @@ func (s *Snapshot) join(force bool) error {
 	for _, part := range loaded {
 		s.Core.Image.Add(part.Start, part.Data, image.FromBinary)
 	}
-	s.Absent = s.Core.MissingRanges()
+	for _, r := range s.Core.MissingRanges() {
+		if !s.ofLoader(r) {
+			s.Absent = append(s.Absent, r)
+		}
+	}
 	return nil
+}
+
+// auxvBase is AT_BASE: where the dynamic loader, if any, was mapped. A PIE has
+// one even when it is pure Go.
+const auxvBase = 7
+
+// ofLoader reports whether a stretch of memory is the dynamic loader's.
+func (s *Snapshot) ofLoader(r elfcore.Missing) bool {
+	base := image.Addr(s.Core.Auxv[auxvBase])
+	loader, ok := s.Core.FileAt(base)
+	return ok && base != 0 && r.Path == loader.Path
 }

@@ -40,6 +40,9 @@ func (e *MismatchError) Error() string {
 // where the program headers are.
 const auxvPHDR = 3
 
+// pageSize is the smallest page of any machine: load addresses are multiples of it.
+const pageSize = 4096
+
 // identify finds where the binary was loaded and whether it is the core's.
 func identify(core *elfcore.Core, bin *exe.Binary) (bias int64, id Identity) {
 	id.BinaryBuild = describeBuild(bin.GNUBuildID(), bin.GoBuildID())
@@ -52,7 +55,12 @@ func identify(core *elfcore.Core, bin *exe.Binary) (bias int64, id Identity) {
 			}
 		}
 	}
-	compareModuleData(&id, core.Image, bin, bias)
+	if bias%pageSize != 0 {
+		id.State, id.Basis = Mismatch, "load address"
+		id.CoreBuild = fmt.Sprintf("a program whose entry lies %#x bytes from this binary's, which no loader does", bias)
+		return bias, id
+	}
+	compareModuleData(&id, core, bin, bias)
 	return bias, id
 }
 

@@ -3,8 +3,8 @@ package coreread
 import (
 	"fmt"
 
+	"postmortem/coreread/elfcore"
 	"postmortem/coreread/exe"
-	"postmortem/coreread/image"
 )
 
 // moduleDataPrefix is the part of runtime.moduledata that the linker fills with
@@ -14,18 +14,26 @@ const moduleDataPrefix = 256
 
 // compareModuleData decides by the linker's own table of what is where, as it
 // stands in the process's writable memory.
-func compareModuleData(id *Identity, core *image.Image, bin *exe.Binary, bias int64) {
+func compareModuleData(id *Identity, core *elfcore.Core, bin *exe.Binary, bias int64) {
 	at := bin.Module().Addr
 	want, err := bin.Image().Bytes(at, moduleDataPrefix)
 	if err != nil {
 		return
 	}
-	got, err := core.Bytes(at.Add(bias), moduleDataPrefix)
+	got, err := core.Image.Bytes(at.Add(bias), moduleDataPrefix)
 	if err != nil {
+		if core.Cut != nil {
+			return // it may have been in what is cut off
+		}
+		// Every producer writes a process's writable memory: this one had none there.
+		id.State, id.Basis = Mismatch, "moduledata"
+		if id.CoreBuild == "" {
+			id.CoreBuild = fmt.Sprintf("a process without memory at %v, where this binary keeps its moduledata", at.Add(bias))
+		}
 		return
 	}
 	id.Basis = "moduledata"
-	order := core.ByteOrder()
+	order := core.Image.ByteOrder()
 	differ := 0
 	for off := 0; off < moduleDataPrefix; off += 8 {
 		w, g := order.Uint64(want[off:]), order.Uint64(got[off:])

@@ -25,6 +25,9 @@ func TestEqualToOwnTraceback(t *testing.T) {
 			if snap.Identity.State != coreread.Verified {
 				t.Errorf("identity is %+v, want verified", snap.Identity)
 			}
+			if n := snap.AbsentBytes(); n > 0 && c.Producer == "kernel" && c.Program != "cgo" && c.Variant != "external" {
+				t.Errorf("an intact core of a pure Go process lacks %d bytes: %v", n, snap.Absent)
+			}
 			compareWithPrint(t, snap, c.Stderr(t), c.Truth(t).GOMAXPROCS)
 		})
 	}

@@ -103,7 +103,7 @@ func Collect(ctx context.Context, p *gort.Process, b *frames.Builder, opt Option
 func (c *collector) add(g *gort.Goroutine) {
 	c.process.Stack(g, &c.stack)
 	var fault *image.FaultError
-	if c.stack.Empty() || errors.As(c.stack.Broken, &fault) {
+	if errors.As(c.stack.Broken, &fault) {
 		c.result.Unreadable++
 		c.process.AddGap(gort.Gap{
 			What:   fmt.Sprintf("stack of goroutine %d: %v", g.ID, c.stack.Broken),
@@ -115,9 +115,9 @@ func (c *collector) add(g *gort.Goroutine) {
 	}
 	if c.stack.Broken != nil {
 		c.process.AddGap(gort.Gap{
-			What:   fmt.Sprintf("outer part of the stack of goroutine %d: %v", g.ID, c.stack.Broken),
+			What:   fmt.Sprintf("frames of goroutine %d: %v", g.ID, c.stack.Broken),
 			Addr:   g.Stack.Start,
-			Effect: fmt.Sprintf("the stack of goroutine %d ends early", g.ID),
+			Effect: fmt.Sprintf("the stack of goroutine %d is shown without them", g.ID),
 		})
 	}
 	c.member(g, c.groupOf(g))
@@ -203,7 +203,7 @@ func (c *collector) pendingDefers(g *gort.Goroutine, gr *group) {
 	defers, err := c.process.Defers(g, &c.stack)
 	if err != nil {
 		c.process.AddGap(gort.Gap{
-			What:   fmt.Sprintf("deferred calls of goroutine %d: %v", g.ID, err),
+			What:   err.Error(),
 			Effect: "pending deferred calls may be missing",
 		})
 	}

@@ -1,10 +1,12 @@
 package gort
 
 import (
+	"errors"
 	"fmt"
 
 	"postmortem/coreread/elfcore"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // SignalContext is a signal that interrupted Go code on a thread: what the
@@ -118,10 +120,8 @@ func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
 	// The thread is between the goroutine and the scheduler, or in C code that
 	// cannot be walked: the goroutine's side is what it saved.
 	if g.sched.SP == 0 && g.syscall.SP == 0 {
-		if err == nil {
-			err = fmt.Errorf("its thread is at %v, outside its stack, and it saved no state", context.regs.PC)
-		}
-		return err
+		s.reset()
+		return p.lostRegisters(g, fmt.Sprintf("its thread is at %v, and from there no way leads to its stack (%v)", context.regs.PC, err))
 	}
 	if !p.info(context.regs.PC).known {
 		s.push(Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1)
@@ -143,12 +143,37 @@ func (p *Process) walkThread(g *Goroutine, m *Machine, regs Regs, exact bool, vi
 	return u.walk(regs, exact, visit)
 }
 
+// strayStack walks a running goroutine whose M is unknown from the thread that
+// stands on its stack, if there is one.
+func (p *Process) strayStack(g *Goroutine, s *Stack) error {
+	for i := range p.Core.Threads {
+		regs := threadRegs(&p.Core.Threads[i])
+		if !g.Stack.Contains(regs.SP) {
+			continue
+		}
+		u := &unwinder{p: p, bounds: g.Stack}
+		return u.walk(regs, true, func(f Frame, info *pcInfo) { s.push(f, p.logicalFrames(f, info)) })
+	}
+	return p.lostRegisters(g, "its thread is unknown")
+}
+
+// lostRegisters is why a goroutine has no frames though its stack may be there.
+func (p *Process) lostRegisters(g *Goroutine, why string) error {
+	if p.Image.Missing(g.Stack) > 0 {
+		return &image.FaultError{Addr: g.Stack.Start, Len: g.Stack.Len()}
+	}
+	return errors.New(why)
+}
+
 // savedStack walks a goroutine from where it stood when it left its thread, or
 // entered a system call or C.
 func (p *Process) savedStack(g *Goroutine, s *Stack) error {
 	regs := g.sched
 	if g.syscall.SP != 0 {
 		regs = g.syscall
+	}
+	if regs.SP == 0 {
+		return p.lostRegisters(g, "it saved no state")
 	}
 	if m, ok := p.byM[g.M]; ok && m.VDSO.SP != 0 && g.Stack.Contains(m.VDSO.SP) {
 		regs = m.VDSO
@@ -174,10 +199,32 @@ func (p *Process) logicalFrames(f Frame, info *pcInfo) uint32 {
 // in s.Broken.
 func (p *Process) Stack(g *Goroutine, s *Stack) {
 	s.reset()
-	if m, running := p.runsOn(g); running {
+	m, onThread := p.runsOn(g)
+	switch {
+	case onThread:
 		s.Broken = p.runningStack(g, m, s)
-	} else {
+	case g.Status == layout.GRunning && g.sched.SP == 0:
+		s.Broken = p.strayStack(g, s)
+	default:
 		s.Broken = p.savedStack(g, s)
 	}
+	if s.Broken == nil {
+		s.Broken = p.wholeStack(g, s)
+	}
 	s.finish()
+}
+
+// wholeStack reports an absent part of the stack that the walk had no need to
+// read: a local variable there may be what somebody looks for.
+func (p *Process) wholeStack(g *Goroutine, s *Stack) error {
+	for _, f := range s.Inner {
+		if !g.Stack.Contains(f.SP) {
+			continue
+		}
+		if used := (image.Range{Start: f.SP, End: g.Stack.End}); p.Image.Missing(used) > 0 {
+			return &image.FaultError{Addr: used.Start, Len: used.Len()}
+		}
+		break
+	}
+	return nil
 }
