@@ -1,0 +1,115 @@
+// Postmortem reads what a dead Go process left behind and says why it died, hung
+// or bloated. It is a batch program: files in, report out; it needs no network and
+// changes nothing but the files it is told to write.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// Exit codes. With --exit-class the class of the death takes the place of 0.
+const (
+	exitInput   = 3  // an input is unreadable, of no known format, or not the core's binary; or the output cannot be written
+	exitBug     = 4  // a bug in postmortem
+	exitRequire = 5  // --require is not met
+	exitUsage   = 64 // wrong usage
+)
+
+// exitError ends the program with a code; without an error it says nothing.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usagef is wrong usage.
+func usagef(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// app is one run of the program.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr *os.File
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			code = bug(stderr, r)
+		}
+	}()
+	// A mapped input that shrinks while it is read faults; that is an error, not a crash.
+	debug.SetPanicOnFault(true)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot(&app{stdin, stdout, stderr})
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) { // from the command line parser
+		exit = &exitError{exitUsage, err}
+	}
+	if exit.err != nil {
+		fmt.Fprintln(stderr, "postmortem: "+oneLine(exit.err.Error()))
+	}
+	return exit.code
+}
+
+// bug reports a panic of our own.
+func bug(stderr io.Writer, r any) int {
+	if fault, ok := r.(interface{ Addr() uintptr }); ok {
+		fmt.Fprintf(stderr, "postmortem: reading an input faulted at %#x: the file was probably truncated while it was read; run again on a copy that nothing writes to\n", fault.Addr())
+		return exitInput
+	}
+	fmt.Fprintf(stderr, "postmortem: bug in postmortem: %s: no report was made; please report it with the lines below\n", oneLine(fmt.Sprint(r)))
+	stderr.Write(debug.Stack())
+	return exitBug
+}
+
+// oneLine makes a message of any origin one printable line.
+func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "postmortem",
+		Short:         "Say why a Go process died, from its core dump",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("no command is given: postmortem analyze CORE BINARY is the main one, --help lists all")
+		},
+	}
+	root.AddCommand(newAnalyze(a), newRender(a), newVersion(a))
+	return root
+}
