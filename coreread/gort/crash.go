@@ -148,13 +148,13 @@ func (c *Crash) notePanics(records []panicRecord) {
 	}
 }
 
-// firstRaised returns the oldest of the newest panics that have one value: each
-// but the oldest has raised again what it recovered.
+// firstRaised returns the oldest of the newest panics that have one value: the
+// others have raised it again, mostly after a recover.
 func firstRaised(records []panicRecord) *panicRecord {
 	i := 0
 	for i+1 < len(records) {
 		older := &records[i+1]
-		same := older.Repanicked || older.Recovered && !older.Goexit && records[i].known && older.known && older.raised == records[i].raised
+		same := older.Repanicked || !older.Goexit && records[i].known && older.known && older.raised == records[i].raised
 		if !same {
 			break
 		}

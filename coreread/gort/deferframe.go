@@ -1,6 +1,7 @@
 package gort
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -117,24 +118,6 @@ func (p *Process) variablesBase(f Frame) (image.Addr, bool) {
 	return base - 8, true
 }
 
-// walkAgain visits every frame of a stack, those too that a Stack leaves out.
-func (p *Process) walkAgain(g *Goroutine, visit func(Frame)) error {
-	u := &unwinder{p: p, bounds: g.Stack, syscall: g.syscall}
-	regs, exact := g.sched, false
-	if g.syscall.SP != 0 {
-		regs = g.syscall
-	}
-	if m, running := p.runsOn(g); running {
-		context := p.interruptedContext(m)
-		if context.err != nil {
-			return context.err
-		}
-		u.m, u.g, u.bounds = m, g.Addr, image.Range{}
-		regs, exact = context.regs, context.exact
-	}
-	return u.walk(regs, exact, func(f Frame, _ *pcInfo) { visit(f) })
-}
-
 // deferTarget is the function behind a deferred closure.
 type deferTarget struct {
 	name  string
@@ -164,10 +147,11 @@ func (p *Process) deferTarget(closure image.Addr) (deferTarget, error) {
 	t := deferTarget{name: fn.Name(), entry: code}
 	own := fn.Frames(fn.Entry())
 	t.file, t.line = own[len(own)-1].File, own[len(own)-1].Line
-	if isDeferWrapper(fn) {
-		if within := p.calledBy(fn); within != "" {
-			t.name = within
-		}
+	if !isDeferWrapper(fn) {
+		// Before 1.20 only the line of the first instruction is known.
+		t.line = cmp.Or(fn.StartLine(), t.line)
+	} else if within := p.calledBy(fn); within != "" {
+		t.name = within
 	}
 	if p.death.targets == nil {
 		p.death.targets = make(map[image.Addr]deferTarget)

@@ -56,12 +56,8 @@ func (o *deferOffsets) bind(s *layout.Struct) error {
 	return s.Err()
 }
 
-const (
-	// maxDefers bounds the deferred calls of one goroutine that are read.
-	maxDefers = 10000
-	// maxDeferFrames bounds the stacks that are walked again for the frames that a Stack leaves out.
-	maxDeferFrames = 1 << 16
-)
+// maxDefers bounds the deferred calls of one goroutine that are read.
+const maxDefers = 10000
 
 // Defers returns the deferred calls of g that have not begun, in the order in
 // which they would run, innermost frame first; s is g's stack. With an error it
@@ -71,8 +67,8 @@ func (p *Process) Defers(g *Goroutine, s *Stack) ([]Defer, error) {
 	if g.Defers != 0 {
 		w.list(g.Defers)
 	}
-	w.eachFrame(w.frame)
-	if n := s.Elided(); n > 0 && s.Physical > maxDeferFrames {
+	p.eachFrame(g, s, w.frame)
+	if n := s.Elided(); n > 0 && s.Physical > maxWalkedAgain {
 		w.fail(fmt.Errorf("%d frames in the middle of the stack were not looked at", n))
 	}
 	slices.SortStableFunc(w.found, func(a, b Defer) int { return cmp.Compare(a.SP, b.SP) })
@@ -191,20 +187,6 @@ func (w *deferWalk) rangeList(head image.Addr, o *deferOffsets, sp image.Addr) {
 	}
 }
 
-// eachFrame visits the frames of the stack, innermost first. Those that the
-// Stack left out are walked again, unless there are too many.
-func (w *deferWalk) eachFrame(visit func(Frame)) {
-	if w.stack.Elided() > 0 && w.stack.Physical <= maxDeferFrames {
-		_ = w.p.walkAgain(w.g, visit) // ends where the first walk did, which has said why
-		return
-	}
-	for _, frames := range [][]Frame{w.stack.Inner, w.stack.Outer} {
-		for _, f := range frames {
-			visit(f)
-		}
-	}
-}
-
 // frame notes the open-coded deferred calls of a frame that are pending.
 func (w *deferWalk) frame(f Frame) {
 	info := w.p.info(f.PC)
@@ -254,7 +236,7 @@ func (w *deferWalk) nameFrames() {
 	for i := range w.found {
 		functions[w.found[i].SP] = ""
 	}
-	w.eachFrame(func(f Frame) {
+	w.p.eachFrame(w.g, w.stack, func(f Frame) {
 		if _, ok := functions[f.SP]; ok {
 			if info := w.p.info(f.PC); info.known {
 				functions[f.SP] = info.fn.Name()

@@ -2,6 +2,7 @@ package gort
 
 import (
 	"fmt"
+	"slices"
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
@@ -112,22 +113,23 @@ func (p *Process) panicRecords(g *Goroutine, s *Stack) ([]panicRecord, error) {
 		})
 		at = r.addrAt(o.link)
 	}
-	p.describePanics(records, s)
+	p.describePanics(records, g, s)
 	return records, err
 }
 
 // describePanics finds the texts and types of the values.
-func (p *Process) describePanics(records []panicRecord, s *Stack) {
+func (p *Process) describePanics(records []panicRecord, g *Goroutine, s *Stack) {
 	// Before the runtime prints anything it goes through the whole chain and
 	// replaces errors and Stringers by their text (preprintpanics).
 	asked := p.stackHas(s, "runtime.fatalpanic")
+	raisers := p.raisers(g, s)
 	for i := len(records) - 1; i >= 0; i-- {
 		r := &records[i]
 		if r.Goexit {
 			continue
 		}
 		r.asked = asked
-		r.raised, r.known = p.raisedValue(r.Addr, s)
+		r.raised, r.known = p.raisedValue(r.Addr, raisers)
 		if older := i + 1; asked && older < len(records) && records[older].Repanicked {
 			// The runtime skips it: its text stands in the older one.
 			r.Message, r.Err, r.Type = records[older].Message, records[older].Err, records[older].Type
@@ -161,30 +163,56 @@ func (p *Process) panicType(r *panicRecord) string {
 	return ""
 }
 
-// raisedValue returns the argument of the gopanic whose frame holds the record
-// at addr; false when the frame or the argument is not to be found.
-func (p *Process) raisedValue(addr image.Addr, s *Stack) (eface, bool) {
-	for _, frames := range [][]Frame{s.Inner, s.Outer} {
-		for _, f := range frames {
-			if f.SP > addr || addr >= f.FP {
-				continue
-			}
-			if info := p.info(f.PC); !info.known || info.fn.Name() != "runtime.gopanic" {
-				return eface{}, false
-			}
-			typ, data, ok := p.argumentPair(f)
-			if !ok {
-				return eface{}, false
-			}
-			v := eface{image.Addr(typ), image.Addr(data)}
-			if v == (eface{}) {
-				return v, true
-			}
-			_, err := p.typeAt(v.typ)
-			return v, err == nil
+// raiser is a frame of gopanic or Goexit: the record of its panic lies in it.
+type raiser struct {
+	Frame
+	panics bool // it is gopanic's
+}
+
+// raisers returns the frames of gopanic and Goexit in g's stack, innermost first.
+func (p *Process) raisers(g *Goroutine, s *Stack) []raiser {
+	var found []raiser
+	visit := func(f Frame) {
+		info := p.info(f.PC)
+		if !info.known || !g.Stack.Contains(f.SP) || len(found) == maxPanics {
+			return
+		}
+		switch info.fn.Name() {
+		case "runtime.gopanic":
+			found = append(found, raiser{f, true})
+		case "runtime.Goexit":
+			found = append(found, raiser{f, false})
 		}
 	}
-	return eface{}, false
+	p.eachFrame(g, s, visit)
+	return found
+}
+
+// raisedValue returns the argument of the gopanic whose frame holds the record
+// at addr; false when the frame or the argument is not to be found.
+func (p *Process) raisedValue(addr image.Addr, raisers []raiser) (eface, bool) {
+	i, ok := slices.BinarySearchFunc(raisers, addr, func(r raiser, addr image.Addr) int {
+		switch {
+		case r.FP <= addr:
+			return -1
+		case r.SP > addr:
+			return 1
+		}
+		return 0
+	})
+	if !ok || !raisers[i].panics {
+		return eface{}, false
+	}
+	typ, data, ok := p.argumentPair(raisers[i].Frame)
+	if !ok {
+		return eface{}, false
+	}
+	v := eface{image.Addr(typ), image.Addr(data)}
+	if v == (eface{}) {
+		return v, true
+	}
+	_, err := p.typeAt(v.typ)
+	return v, err == nil
 }
 
 // stackHas reports whether a frame that s keeps is of the function.

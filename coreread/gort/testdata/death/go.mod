@@ -1,0 +1,3 @@
+module example.com/death
+
+go 1.18
