@@ -21,6 +21,9 @@ import (
 	"postmortem/coreread/layout/internal/shape"
 )
 
+// probeDir is where probes built, empty when no test needed it.
+var probeDir string
+
 // probes builds the generator's probe with the installed toolchain, once with
 // and once without DWARF.
 var probes = sync.OnceValues(func() (paths map[string]string, err error) {
@@ -28,7 +31,8 @@ var probes = sync.OnceValues(func() (paths map[string]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	paths = map[string]string{"dir": dir}
+	probeDir = dir
+	paths = make(map[string]string)
 	for name, ldflags := range map[string]string{"dwarf": "", "plain": "-w", "stripped": "-s -w"} {
 		out := filepath.Join(dir, name)
 		cmd := exec.Command("go", "build", "-ldflags="+ldflags, "-o", out, ".")
@@ -44,8 +48,8 @@ var probes = sync.OnceValues(func() (paths map[string]string, err error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if paths, _ := probes(); paths["dir"] != "" {
-		os.RemoveAll(paths["dir"])
+	if probeDir != "" {
+		os.RemoveAll(probeDir)
 	}
 	os.Exit(code)
 }

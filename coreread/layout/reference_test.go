@@ -22,7 +22,7 @@ var late = map[int]int{18: 10, 19: 13, 20: 14, 21: 13, 22: 12, 23: 12, 24: 9, 25
 func TestReference(t *testing.T) {
 	layouts := make(map[int]*layout.Layout)
 	for _, r := range records(t) {
-		if r.Arch == "amd64" && r.Experiment == "" && r.Release.Patch == late[r.Release.Minor] {
+		if r.Arch == "amd64" && r.Release.Patch == late[r.Release.Minor] {
 			layouts[r.Release.Minor] = resolveRecord(t, r)
 		}
 	}
@@ -113,7 +113,7 @@ func resolveRecord(t *testing.T, rec *record.Record) *layout.Layout {
 func TestReferenceARM64(t *testing.T) {
 	layouts := make(map[int]*layout.Layout)
 	for _, r := range records(t) {
-		if r.Arch == "arm64" && r.Experiment == "" && r.Release.Patch == late[r.Release.Minor] {
+		if r.Arch == "arm64" && r.Release.Patch == late[r.Release.Minor] {
 			layouts[r.Release.Minor] = resolveRecord(t, r)
 		}
 	}

@@ -68,7 +68,7 @@ func readSource(t *testing.T, root string) *source {
 	s := &source{root: root, version: version, arrays: make(map[string]*ast.CompositeLit)}
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"runtime2.go", "proc.go", "panic.go", "mgc.go", "mheap.go", "sema.go", "stack.go", "sizeclasses.go", "mprof.go", "lock_spinbit.go", "lock_futex.go"} {
+	for _, name := range []string{"runtime2.go", "proc.go", "panic.go", "mgc.go", "mheap.go", "sema.go", "stack.go", "sizeclasses.go", "mprof.go", "lock_spinbit.go", "lock_futex.go", "sigtab_linux_generic.go"} {
 		f, err := parser.ParseFile(fset, filepath.Join(root, "src", "runtime", name), nil, parser.SkipObjectResolution)
 		if os.IsNotExist(err) {
 			continue
@@ -213,6 +213,40 @@ func TestNumbersOfTheSource(t *testing.T) {
 					t.Errorf("%s: special %d is %q, the source has %s", s.version, n, got, kind)
 				}
 			}
+		}
+	}
+}
+
+func TestSignalsOfTheSource(t *testing.T) {
+	flags := map[string]layout.SigFlags{"_SigNotify": layout.SigNotify, "_SigKill": layout.SigKill, "_SigThrow": layout.SigThrow, "_SigPanic": layout.SigPanic,
+		"_SigDefault": layout.SigDefault, "_SigSetStack": layout.SigSetStack, "_SigUnblock": layout.SigUnblock, "_SigIgn": layout.SigIgnored, "0": 0}
+	for _, s := range sources(t) {
+		for name, flag := range flags {
+			if n, ok := s.number(name); name != "0" && (!ok || n != uint64(flag)) {
+				t.Errorf("%s: %s is %d, the source has %d", s.version, name, flag, n)
+			}
+		}
+		table := s.arrays["sigtable"].Elts
+		if _, _, ok := layout.Signal(len(table)); ok || len(table) != 65 {
+			t.Errorf("%s: the source has %d signals", s.version, len(table))
+		}
+		for n, e := range table {
+			entry := e.(*ast.CompositeLit).Elts
+			var want layout.SigFlags
+			for _, term := range strings.Split(types.ExprString(entry[0]), " + ") {
+				flag, ok := flags[term]
+				if !ok {
+					t.Fatalf("%s: signal %d has the flag %s", s.version, n, term)
+				}
+				want |= flag
+			}
+			got, text, ok := layout.Signal(n)
+			if !ok || got != want || strconv.Quote(text) != types.ExprString(entry[1]) {
+				t.Errorf("%s: signal %d is %#x %q, the source has %#x %s", s.version, n, got, text, want, types.ExprString(entry[1]))
+			}
+		}
+		if n, _ := s.number("sigPerThreadSyscall"); n != 0 && n != layout.PerThreadSyscalls {
+			t.Errorf("%s: system calls on every thread come by signal %d", s.version, n)
 		}
 	}
 }

@@ -25,14 +25,15 @@ func main() {
 	log.SetPrefix("gen: ")
 	keep := flag.String("keep", "", "keep the built probes in this `directory` and reuse those that are there")
 	only := flag.String("only", "", "record only these `releases`, separated by commas")
+	exps := flag.Bool("experiments", false, "measure also what GOEXPERIMENT settings change")
 	tables := flag.Bool("tables", false, "remake the tables from the recorded texts and record nothing")
 	flag.Parse()
-	if err := run(*keep, *only, *tables); err != nil {
+	if err := run(*keep, *only, *exps, *tables); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(keep, only string, tables bool) error {
+func run(keep, only string, exps, tables bool) error {
 	dir, err := layoutDir()
 	if err != nil {
 		return err
@@ -45,8 +46,14 @@ func run(keep, only string, tables bool) error {
 			}
 			defer os.RemoveAll(keep)
 		}
+		probeDir := filepath.Join(dir, "internal", "gen", "probe")
 		for _, t := range targets(only) {
-			if err := recordTarget(filepath.Join(dir, "internal", "gen", "probe"), keep, testdata, t); err != nil {
+			if err := recordTarget(probeDir, keep, testdata, t); err != nil {
+				return err
+			}
+		}
+		if exps {
+			if err := measureExperiments(probeDir, keep, testdata); err != nil {
 				return err
 			}
 		}
@@ -79,12 +86,9 @@ func recordTarget(probeDir, bin, testdata string, t target) error {
 	if err != nil {
 		return err
 	}
-	rec := &record.Record{Release: t.release, Arch: t.arch, Experiment: t.experiment, Descriptor: make(map[string]record.Presence)}
-	if err := readDWARF(rec, probe); err != nil {
+	rec, err := recordOf(probe, tiny, t)
+	if err != nil {
 		return err
-	}
-	if err := checkDescriptors(rec, probe, tiny); err != nil {
-		return fmt.Errorf("%v: %w", t, err)
 	}
 	var text bytes.Buffer
 	if err := rec.Write(&text); err != nil {
@@ -95,6 +99,18 @@ func recordTarget(probeDir, bin, testdata string, t target) error {
 	}
 	log.Printf("%v: %d structs", t, len(rec.Structs))
 	return os.WriteFile(filepath.Join(testdata, rec.FileName()), text.Bytes(), 0o644)
+}
+
+// recordOf reads the layouts out of the two built programs.
+func recordOf(probe, tiny string, t target) (*record.Record, error) {
+	rec := &record.Record{Release: t.release, Arch: t.arch, Descriptor: make(map[string]record.Presence)}
+	if err := readDWARF(rec, probe); err != nil {
+		return nil, err
+	}
+	if err := checkDescriptors(rec, probe, tiny); err != nil {
+		return nil, fmt.Errorf("%v: %w", t, err)
+	}
+	return rec, nil
 }
 
 // targets are what to record: every release, for the architectures.

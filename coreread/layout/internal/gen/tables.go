@@ -51,7 +51,7 @@ func writeTables(testdata, out string) error {
 // number is the form of a release in the tables.
 func number(r record.Release) int { return r.Minor*100 + r.Patch }
 
-// readRecords reads every record of a toolchain's own experiments, by release.
+// readRecords reads every record, by release.
 func readRecords(testdata string) ([]*record.Record, error) {
 	files, err := filepath.Glob(filepath.Join(testdata, "go1.*.txt"))
 	if err != nil {
@@ -67,9 +67,7 @@ func readRecords(testdata string) ([]*record.Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f, err)
 		}
-		if r.Experiment == "" {
-			out = append(out, r)
-		}
+		out = append(out, r)
 	}
 	slices.SortFunc(out, func(a, b *record.Record) int {
 		return cmp.Or(a.Release.Compare(b.Release), cmp.Compare(a.Arch, b.Arch))

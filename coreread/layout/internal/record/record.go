@@ -64,7 +64,6 @@ func (p Presence) String() string { return [...]string{"absent", "some", "always
 type Record struct {
 	Release    Release
 	Arch       string // GOARCH
-	Experiment string // GOEXPERIMENT the toolchain was given, "" for its own
 	Structs    []*shape.Type
 	Descriptor map[string]Presence
 }
@@ -99,11 +98,7 @@ func (r *Record) Add(t *shape.Type) {
 
 // FileName is the name of the record's text file.
 func (r *Record) FileName() string {
-	exp := ""
-	if r.Experiment != "" {
-		exp = "+" + r.Experiment
-	}
-	return r.Release.String() + exp + "-" + r.Arch + ".txt"
+	return r.Release.String() + "-" + r.Arch + ".txt"
 }
 
 // Write writes r as text: a header line, then for each struct a line with its
@@ -111,11 +106,7 @@ func (r *Record) FileName() string {
 // size and type for each field.
 func (r *Record) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%v %s", r.Release, r.Arch)
-	if r.Experiment != "" {
-		fmt.Fprintf(b, " %s", r.Experiment)
-	}
-	fmt.Fprintln(b)
+	fmt.Fprintf(b, "%v %s\n", r.Release, r.Arch)
 	for _, t := range r.Structs {
 		fmt.Fprintf(b, "%s %d %v\n", t.Name, t.Size, r.Descriptor[t.Name])
 		for _, f := range t.Fields {
@@ -150,7 +141,7 @@ func Parse(text []byte) (*Record, error) {
 		return nil, fmt.Errorf("empty record")
 	}
 	head := strings.Fields(s.Text())
-	if len(head) < 2 {
+	if len(head) != 2 {
 		return nil, fmt.Errorf("line 1: want release and architecture, got %q", s.Text())
 	}
 	var err error
@@ -158,9 +149,6 @@ func Parse(text []byte) (*Record, error) {
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
 	r.Arch = head[1]
-	if len(head) > 2 {
-		r.Experiment = head[2]
-	}
 	for line := 2; s.Scan(); line++ {
 		if err := r.parseLine(s.Text()); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)

@@ -28,7 +28,10 @@ func NewDWARF(data *dwarf.Data) (d *DWARF, err error) {
 	defer guard(&err)
 	d = &DWARF{data: data, types: make(map[string]dwarf.Offset), vars: make(map[string]dwarf.Offset)}
 	r := data.Reader()
-	for {
+	inRuntime := false
+	// The depth is counted: (*dwarf.Reader).SkipChildren recurses as deep as the
+	// entries do, which nothing bounds.
+	for depth := 0; ; {
 		e, err := r.Next()
 		if err != nil {
 			return nil, fmt.Errorf("reading DWARF: %w", err)
@@ -36,25 +39,35 @@ func NewDWARF(data *dwarf.Data) (d *DWARF, err error) {
 		if e == nil {
 			return d, nil
 		}
-		name, _ := e.Val(dwarf.AttrName).(string)
-		switch e.Tag {
-		case dwarf.TagCompileUnit:
-			if name == "runtime" {
-				continue
-			}
-		case dwarf.TagStructType, dwarf.TagArrayType, dwarf.TagTypedef:
-			if wanted(name) {
-				if _, seen := d.types[name]; !seen {
-					d.types[name] = e.Offset
-				}
-			}
-		case dwarf.TagVariable:
-			if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok && wanted(name) {
-				d.vars[name] = off
-			}
+		switch {
+		case e.Tag == dwarf.TagCompileUnit:
+			name, _ := e.Val(dwarf.AttrName).(string)
+			inRuntime, depth = name == "runtime", 0
+		case e.Tag == 0:
+			depth--
+		case inRuntime && depth == 1:
+			d.add(e)
 		}
 		if e.Children {
-			r.SkipChildren()
+			depth++
+		}
+	}
+}
+
+// add indexes an entry at the top level of a unit.
+func (d *DWARF) add(e *dwarf.Entry) {
+	name, _ := e.Val(dwarf.AttrName).(string)
+	if !wanted(name) {
+		return
+	}
+	switch e.Tag {
+	case dwarf.TagStructType, dwarf.TagArrayType, dwarf.TagTypedef:
+		if _, seen := d.types[name]; !seen {
+			d.types[name] = e.Offset
+		}
+	case dwarf.TagVariable:
+		if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok {
+			d.vars[name] = off
 		}
 	}
 }
