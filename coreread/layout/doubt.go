@@ -33,8 +33,12 @@ func (d Doubt) String() string {
 	return "no doubt"
 }
 
-// Warning is a struct whose layout was taken from the table of a like release,
-// for want of anything better in the binary.
+// small reports whether a variable of the table's size settles the doubt well
+// enough to do without DWARF, which takes a second to read in a large binary:
+// published releases and builds of them change a struct by adding to it.
+func (d Doubt) small() bool { return d == NewerPatch || d == PreRelease || d == Vendor }
+
+// Warning is a struct whose layout was taken from the table of a like release.
 type Warning struct {
 	Struct        string
 	Version       Version
@@ -47,7 +51,7 @@ func (w *Warning) Error() string {
 	if w.SizeConfirmed {
 		confirmed = "its size is right"
 	}
-	return fmt.Sprintf("%v: the layout of %s is that of a like release, since this is %v and has no DWARF; %s", w.Version, w.Struct, w.Doubt, confirmed)
+	return fmt.Sprintf("%v: the layout of %s is that of a like release, since this is %v; %s", w.Version, w.Struct, w.Doubt, confirmed)
 }
 
 // uncertain says whether the tables may be wrong about anything in this binary,

@@ -133,7 +133,9 @@ func (l *Layout) find(name string) found {
 	if !inTable {
 		t, inTable = l.fromGap(name)
 	}
-	if inTable && doubt == NoDoubt && l.plausible(name, t) == nil {
+	_, confirmed := l.self.variableSize(variables[name])
+	if inTable && (doubt == NoDoubt || confirmed && doubt.small()) && l.plausible(name, t) == nil {
+		l.warn(name, doubt, confirmed)
 		return found{shape: t, source: FromTable}
 	}
 	d, dwarfErr := l.fromDWARF(name)
@@ -148,9 +150,14 @@ func (l *Layout) find(name string) found {
 		what := fmt.Sprintf("the layout of %s in the tables is not this binary's (%v), and there is no DWARF to tell (%v)", name, err, dwarfErr)
 		return found{err: &UnsupportedError{What: what, Version: l.version.String()}}
 	}
-	_, confirmed := l.self.variableSize(variables[name])
-	l.warnings = append(l.warnings, &Warning{Struct: name, Version: l.version, Doubt: doubt, SizeConfirmed: confirmed})
+	l.warn(name, doubt, confirmed)
 	return found{shape: t, source: FromTable}
+}
+
+func (l *Layout) warn(name string, doubt Doubt, confirmed bool) {
+	if doubt != NoDoubt {
+		l.warnings = append(l.warnings, &Warning{Struct: name, Version: l.version, Doubt: doubt, SizeConfirmed: confirmed})
+	}
 }
 
 var errNeverDescribed = errors.New("no binary has one")

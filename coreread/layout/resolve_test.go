@@ -135,7 +135,7 @@ func TestDWARFWhereTablesDoNotReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, version := range []string{"go1.99.1", "go1.26.99", "devel go1.27-abcdef", "go1.26.0 X:nobodyknows"} {
+	for _, version := range []string{"go1.99.1", "devel go1.27-abcdef", "go1.26.0 X:nobodyknows"} {
 		l, err := layout.ResolveAs(b, version)
 		if err != nil {
 			t.Fatal(err)
@@ -156,8 +156,21 @@ func TestDWARFWhereTablesDoNotReach(t *testing.T) {
 			t.Errorf("%s: %v, warnings %v", version, sched.Err(), l.Warnings())
 		}
 	}
+	// A newer patch release: the table, where the variable confirms it; else DWARF.
+	last := known.Version()
+	last.Patch = 99
+	l, err := layout.ResolveAs(b, last.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Struct("runtime.schedt"); s.Source() != layout.FromTable || s.Err() != nil || len(l.Warnings()) != 1 || !l.Warnings()[0].SizeConfirmed {
+		t.Errorf("%v: from %q, %v, warnings %v", last, s.Source(), s.Err(), l.Warnings())
+	}
+	if s := l.Struct("runtime.semaRoot"); s.Source() != layout.FromDWARF || s.Err() != nil {
+		t.Errorf("%v: from %q, %v", last, s.Source(), s.Err())
+	}
 	plain, _ := openProbe(t, "plain")
-	l, err := layout.ResolveAs(plain, "go1.99.1")
+	l, err = layout.ResolveAs(plain, "go1.99.1")
 	if err != nil {
 		t.Fatal(err)
 	}
