@@ -15,6 +15,7 @@ const (
 	shownThreads  = 20
 	shownGaps     = 20
 	shownSettings = 30
+	settingWidth  = 160 // bytes of one setting
 )
 
 func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
@@ -93,8 +94,12 @@ func (a *author) gcTable(gc *facts.GC) table {
 	}))
 	r.add("memory limit", memoryLimit(gc.MemoryLimit))
 	p := gc.Pauses
-	r.add("pauses", or(p.Count, count[int64]), ": last ", or(p.LastNS, duration), ", median ", or(p.P50NS, duration),
-		", 95% ", or(p.P95NS, duration), ", longest ", or(p.MaxNS, duration))
+	if p.Count.Known && p.Count.V == 0 {
+		r.add("pauses", "none")
+	} else {
+		r.add("pauses", or(p.Count, count[int64]), ": last ", or(p.LastNS, duration), ", median ", or(p.P50NS, duration),
+			", 95% ", or(p.P95NS, duration), ", longest ", or(p.MaxNS, duration))
+	}
 	r.add("CPU limiter", or(gc.CPULimiter, onOff))
 	return r.t
 }
@@ -148,7 +153,7 @@ func (a *author) threadsPart() []block {
 		order = append(order, &a.doc.Threads[i])
 	}
 	first := func(t *facts.Thread) int {
-		if a.crash.Thread.Known && t.TID == a.crash.Thread.V {
+		if t == a.thread {
 			return 0
 		}
 		return 1
@@ -236,7 +241,7 @@ func (a *author) targetPart() []block {
 			r.add("…", plural(len(t.BuildSettings)-shownSettings, "more setting"))
 			break
 		}
-		r.add("setting "+k, lit(t.BuildSettings[k]))
+		r.add("setting "+k, lit(cutText(t.BuildSettings[k], settingWidth)))
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.doc.Context)) {
 		r.add("context "+k, a.doc.Context[k])

@@ -21,8 +21,8 @@ func (a *author) evidence() []block {
 	if lines := a.printed(); len(lines) > 0 {
 		out = append(out, paragraph(lines))
 	}
-	switch a.crash.Kind {
-	case facts.CrashDeadlock, facts.CrashSnapshot, facts.CrashAbortRequest:
+	switch {
+	case a.aboutAll():
 		if t, ok := a.groupTable(a.programGroups(), firstGroups); ok {
 			out = append(out, t)
 		}
@@ -32,7 +32,7 @@ func (a *author) evidence() []block {
 		}
 	}
 	if c := a.crash; a.tailTellsMore() {
-		out = append(out, paragraph{say("The last that the runtime printed before it began to die:")},
+		out = append(out, paragraph{say("The last that the runtime printed:")},
 			verbatim(visibleLines(c.RuntimePrintTail.V, tailLines, messageWidth)))
 	}
 	if notes := a.evidenceNotes(); len(notes) > 0 {
@@ -45,8 +45,12 @@ func (a *author) evidence() []block {
 // message that is shown already.
 func (a *author) tailTellsMore() bool {
 	c := a.crash
+	switch c.Kind {
+	case facts.CrashPanic, facts.CrashSignal, facts.CrashAbortRequest, facts.CrashSnapshot:
+		return false // at best the middle of the traceback that followed
+	}
 	tail := strings.TrimSpace(c.RuntimePrintTail.V)
-	return c.RuntimePrintTail.Known && tail != "" && c.Kind != facts.CrashPanic &&
+	return c.RuntimePrintTail.Known && tail != "" &&
 		!(c.Message.Known && tail == "fatal error: "+strings.TrimSpace(c.Message.V))
 }
 
@@ -148,7 +152,7 @@ func (a *author) faultLine(s *facts.Signal) text {
 // crashStack is the stack that the crash happened on.
 func (a *author) crashStack() (stack, bool) {
 	c := a.crash
-	if len(c.Frames) == 0 {
+	if len(a.frames) == 0 {
 		return stack{}, false
 	}
 	var head []string
@@ -161,7 +165,7 @@ func (a *author) crashStack() (stack, bool) {
 	if c.Thread.Known {
 		head = append(head, fmt.Sprintf("(thread %d)", c.Thread.V))
 	}
-	s := stack{head: say(strings.Join(head, " ")), lines: a.frames(c.Frames, c.FramesElided, c.Cycle)}
+	s := stack{head: say(strings.Join(head, " ")), lines: a.stackLines(a.frames, c.FramesElided, c.Cycle)}
 	if a.group != nil && a.group.CreatedBy != nil {
 		s.foot = []text{a.createdBy(a.group.CreatedBy, a.inParent())}
 	}
@@ -203,7 +207,7 @@ func (a *author) evidenceNotes() []text {
 		}
 	}
 	if c.Kind == facts.CrashAbortRequest && c.Signal != nil && c.Signal.Source.Known {
-		out = append(out, say("The sender of ", lit(signalWord(c.Signal)), " is as in: ", c.Signal.Source.V, "."))
+		out = append(out, say("The sender of ", lit(signalWord(c.Signal)), " was read from the ", c.Signal.Source.V, "."))
 	}
 	return out
 }
@@ -251,21 +255,18 @@ func (a *author) deferredNote() text {
 	return nil
 }
 
-// machineNote is the instruction that faulted.
+// machineNote is the instruction that faulted, as long as the registers are still
+// those of the fault.
 func (a *author) machineNote() text {
-	for i := range a.doc.Threads {
-		th := &a.doc.Threads[i]
-		if !a.crash.Thread.Known || th.TID != a.crash.Thread.V || !th.InstructionBytes.Known {
-			continue
+	th := a.thread
+	if th == nil || !th.InstructionBytes.Known || len(a.frames) == 0 || !a.frames[0].PC.Known {
+		return nil
+	}
+	for _, name := range []string{"rip", "pc"} {
+		if pc, ok := th.Registers[name]; ok && pc == a.frames[0].PC.V {
+			return say(fmt.Sprintf("Thread %d", th.TID), ", pc ", lit(hex(pc)), ", code there ",
+				lit(oneLine(th.InstructionBytes.V, 64)), " (registers below).")
 		}
-		t := say(fmt.Sprintf("Thread %d", th.TID))
-		for _, name := range []string{"rip", "pc"} {
-			if pc, ok := th.Registers[name]; ok {
-				t = say(t, ", pc ", lit(hex(pc)))
-				break
-			}
-		}
-		return say(t, ", code there ", lit(oneLine(th.InstructionBytes.V, 64)), " (registers below).")
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (a *author) groupStack(g *facts.Group) stack {
 	if w := waited(g.WaitedAtLeastNS); w != "—" {
 		head = say(head, "   waited "+w)
 	}
-	s := stack{head: head, lines: a.frames(g.Frames, g.FramesElided, g.Cycle)}
+	s := stack{head: head, lines: a.stackLines(g.Frames, g.FramesElided, g.Cycle)}
 	if len(g.Frames) == 0 {
 		s.lines = []stackLine{{fn: "(stack not readable)"}}
 	}

@@ -20,9 +20,7 @@ func (a *author) impact() []block {
 	if t := a.handlersLine(); t != nil {
 		lines = append(lines, t)
 	}
-	switch a.crash.Kind {
-	case facts.CrashDeadlock, facts.CrashSnapshot, facts.CrashAbortRequest: // the evidence shows the groups
-	default:
+	if !a.aboutAll() { // else the evidence shows the groups
 		if t := a.largestLine(); t != nil {
 			lines = append(lines, t)
 		}
@@ -141,7 +139,7 @@ func handler(frames []*facts.Frame, prefix, suffix string) string {
 		switch {
 		case f == nil:
 		case f.InApp:
-			own = f.Func
+			own = strings.TrimSuffix(f.Func, "-fm") // a method value's wrapper
 		case strings.HasPrefix(f.Func, prefix) && strings.HasSuffix(f.Func, suffix):
 			return own
 		}

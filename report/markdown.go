@@ -223,8 +223,8 @@ func escapeProse(s string, cell bool) string {
 			escape = true
 		case '*': // in "(*T)" it can only open an emphasis, and all that could close one are escaped
 			escape = at(i-1) != '(' || !isWordByte(at(i+1))
-		case '_':
-			escape = !isWordByte(at(i-1)) || !isWordByte(at(i+1))
+		case '_': // before a word it can only open an emphasis, likewise
+			escape = !isWordByte(at(i + 1))
 		case ']': // without a target or a definition brackets are themselves
 			escape = strings.IndexByte("([:", at(i+1)) >= 0
 		case '[':

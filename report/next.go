@@ -28,6 +28,9 @@ func (a *author) rollback() string {
 }
 
 func (a *author) onCall() []text {
+	if a.sentFromOutside() {
+		return a.onCallSent()
+	}
 	switch a.crash.Kind {
 	case facts.CrashPanic:
 		return []text{say(a.rollback() + "; a restart fails again if the same input returns.")}
@@ -43,18 +46,20 @@ func (a *author) onCall() []text {
 		return []text{say("a restart clears it; ", a.rollback(), ".")}
 	case facts.CrashOutOfMemory:
 		return []text{say("look at the memory limit of the container or of the user (", lit("ulimit -v"), ") and at the host's free memory at that time; a restart helps until it fills again.")}
-	case facts.CrashAbortRequest:
-		out := []text{say("find who sent ", lit(signalWordOr(a.firstSignal(), "the signal")), ": a watchdog of the supervisor, a time limit, or a person.")}
-		if f := a.waitingAt(); f != nil {
-			out = append(out, say("other replicas hang likewise if ", lit("goroutine?debug=1"), " shows a pile in ", a.at(f), "; no second core is needed then."))
-		}
-		return out
 	case facts.CrashAbortSelf:
 		return []text{say("the program's own output just before the end usually says why it aborted; ", a.rollback(), ".")}
 	case facts.CrashSnapshot:
 		return []text{say("nothing died; whether the process served its users, its health checks tell.")}
 	}
 	return []text{say("the logs of the supervisor and the kernel (", lit("journalctl -k"), ") for the time of death say what this core does not.")}
+}
+
+func (a *author) onCallSent() []text {
+	out := []text{say("find who sent ", lit(signalWordOr(a.firstSignal(), "the signal")), ": a watchdog of the supervisor, a time limit, or a person.")}
+	if f := a.waitingAt(); f != nil {
+		out = append(out, say("other replicas hang likewise if ", lit("goroutine?debug=1"), " shows a pile in ", a.at(f), "; no second core is needed then."))
+	}
+	return out
 }
 
 func signalWordOr(s *facts.Signal, or string) string {
@@ -108,24 +113,68 @@ var panicAsks = []struct{ has, ask string }{
 }
 
 func (a *author) developer() []text {
-	f := blame(a.crash.Frames)
+	f := blame(a.frames)
+	if a.sentFromOutside() || a.crash.Kind == facts.CrashDeadlock {
+		return a.developerWaits()
+	}
 	switch a.crash.Kind {
 	case facts.CrashPanic:
 		return a.developerPanic(f)
 	case facts.CrashFatal:
 		return a.developerFatal(f)
-	case facts.CrashSignal, facts.CrashAbortSelf:
+	case facts.CrashSignal:
 		return a.developerNative()
-	case facts.CrashDeadlock, facts.CrashAbortRequest:
-		if t := a.whoWakes(); t != nil {
-			return []text{t}
+	case facts.CrashAbortSelf:
+		if f != nil {
+			return []text{say("from ", a.at(f), " on, what aborts, and under which condition?")}
 		}
+		return a.developerNative()
 	case facts.CrashOutOfMemory:
 		return []text{say("take a heap profile (", lit("/debug/pprof/heap"), ") from a replica under the same load; the number of goroutines above tells whether stacks and what they hold are a part of it.")}
 	case facts.CrashSnapshot:
 		if w := a.waitingAt(); w != nil {
 			return []text{say("is the largest group, in ", a.at(w), ", as large as it should be?")}
 		}
+	}
+	return nil
+}
+
+// developerWaits asks what everything waits for.
+func (a *author) developerWaits() []text {
+	if a.messageHas("no goroutines") {
+		return []text{say("main calls ", lit("runtime.Goexit"), "; it should wait for its goroutines and return instead.")}
+	}
+	var out []text
+	if t := a.whoHolds(); t != nil {
+		out = append(out, t)
+	}
+	if t := a.whoWakes(); t != nil {
+		out = append(out, t)
+	}
+	return out
+}
+
+// whoHolds names the goroutines that keep a stop-the-world from its end.
+func (a *author) whoHolds() text {
+	if a.doc.GC == nil {
+		return nil
+	}
+	for _, w := range a.doc.GC.StopTheWorld.WaitingFor {
+		if !w.Goroutine.Known {
+			continue
+		}
+		t := say(lit(goid(w.Goroutine.V)), " does not let itself be stopped")
+		for i := range a.goroutines.List {
+			if g := &a.goroutines.List[i]; g.ID == w.Goroutine.V {
+				if group := a.groupByID(g.Group); group != nil {
+					if f := blame(group.Frames); f != nil {
+						t = say(t, " in ", a.at(f))
+					}
+				}
+				break
+			}
+		}
+		return say(t, ": a loop without calls in assembly or with preemption off, or a C call that holds a processor?")
 	}
 	return nil
 }
@@ -173,8 +222,8 @@ func (a *author) developerFatal(f *facts.Frame) []text {
 
 func (a *author) developerNative() []text {
 	var f *facts.Frame
-	if len(a.crash.Frames) > 0 {
-		f = a.crash.Frames[0]
+	if len(a.frames) > 0 {
+		f = a.frames[0]
 	}
 	switch {
 	case f == nil:

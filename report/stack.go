@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -86,10 +87,10 @@ func isRuntime(f *facts.Frame) bool {
 		strings.HasPrefix(f.Func, "runtime/internal/"))
 }
 
-// frames lays out a stack: runs of the runtime's frames are folded unless there is
+// stackLines lays out a stack: runs of the runtime's frames are folded unless there is
 // nothing else, a long stack keeps its ends, and what is left out is said. Elided is
 // how many frames are missing behind the first facts.FramesKept.
-func (n names) frames(frames []*facts.Frame, elided int64, cycle *facts.Cycle) []stackLine {
+func (n names) stackLines(frames []*facts.Frame, elided int64, cycle *facts.Cycle) []stackLine {
 	frames = slices.DeleteFunc(slices.Clone(frames), func(f *facts.Frame) bool { return f == nil })
 	split := min(len(frames), facts.FramesKept)
 	fold := slices.ContainsFunc(frames, func(f *facts.Frame) bool { return !isRuntime(f) })
@@ -117,7 +118,7 @@ func (n names) frames(frames []*facts.Frame, elided int64, cycle *facts.Cycle) [
 	return lines
 }
 
-// fold writes a line for a frame, and one for a run of the runtime's.
+// fold writes a line for a frame, and one for a run of the runtime's or of equal ones.
 func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
 	var lines []stackLine
 	for i := 0; i < len(frames); {
@@ -130,8 +131,19 @@ func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
 			i += run
 			continue
 		}
-		lines = append(lines, n.frame(frames[i]))
-		i++
+		l := n.frame(frames[i])
+		same := 1
+		for i+same < len(frames) && n.frame(frames[i+same]) == l {
+			same++
+		}
+		i += same
+		lines = append(lines, l)
+		switch {
+		case same == 2:
+			lines = append(lines, l)
+		case same > 2:
+			lines = append(lines, stackLine{fn: fmt.Sprintf("… the same frame %s more times", count(same-1)), frames: int64(same - 1)})
+		}
 	}
 	return lines
 }

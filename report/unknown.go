@@ -36,32 +36,35 @@ func (a *author) unknownOfCrash() []text {
 		out = append(out,
 			say("The container's memory limit: it is not in a core; the kernel log and the orchestrator have it."),
 			say("What fills the heap: a heap profile of a live replica tells."))
-	case facts.CrashAbortRequest:
-		s := a.firstSignal()
-		switch {
-		case s != nil && s.Sender != nil && s.Sender.PID.Known:
-			out = append(out, say(fmt.Sprintf("Which process had pid %d: the host's process accounting or audit log tells.", s.Sender.PID.V)))
-		default:
-			out = append(out, say("Who sent the signal: the supervisor's log tells."))
-		}
-		out = append(out, say("Whether it hung: a wait of hours is normal for an idle server; the latency and error graphs before the signal tell."))
 	case facts.CrashSignal:
-		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known {
+		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known && !a.sentFromOutside() {
 			out = append(out, say("The address that was accessed: the core does not hold it; the registers and the instruction give it."))
 		}
 	case facts.CrashUnknown:
 		out = append(out, say("Why it ended: the kernel log tells if the kernel killed it, the process's own output if the runtime did."))
 	}
-	if c.Kind != facts.CrashSnapshot && c.Kind != facts.CrashDeadlock && len(c.Frames) == 0 {
+	if a.sentFromOutside() {
+		out = append(out, a.unknownSender()...)
+	}
+	if !a.aboutAll() && len(a.frames) == 0 {
 		out = append(out, say("The stack of the crash: see the gaps under Completeness."))
 	}
-	for _, f := range c.Frames {
-		if f != nil && f.Trust == facts.TrustScan {
+	for _, f := range a.frames {
+		if f.Trust == facts.TrustScan {
 			out = append(out, say("The exact stack: frames marked as found by scanning may be left from earlier calls."))
 			break
 		}
 	}
 	return out
+}
+
+// unknownSender is about a signal from outside.
+func (a *author) unknownSender() []text {
+	who := say("Who sent the signal: the supervisor's log tells.")
+	if s := a.firstSignal(); s != nil && s.Sender != nil && s.Sender.PID.Known {
+		who = say(fmt.Sprintf("Which process had pid %d: the host's process accounting or audit log tells.", s.Sender.PID.V))
+	}
+	return []text{who, say("Whether it hung: a wait of hours is normal for an idle server; the latency and error graphs before the signal tell.")}
 }
 
 // hiddenLabels names the labels of the crash's goroutine whose values are hidden.
@@ -96,7 +99,8 @@ func (a *author) unknownOfInput() []text {
 	case facts.CoreCut:
 		out = append(out, say("What the core lacks: the file ends early (full disk, size limit, interrupted copy); a whole core tells."))
 	case facts.CoreFiltered:
-		out = append(out, say("What the core lacks: memory was left out when it was written (", lit("/proc/PID/coredump_filter"), ")."))
+		out = append(out, say("What the core lacks: memory was left out when it was written (", lit("/proc/PID/coredump_filter"),
+			"; by default it leaves out files that are mapped read-only, like the code of libraries)."))
 	}
 	if n := c.UnreadableGoroutines; n.Known && n.V > 0 {
 		out = append(out, say(fmt.Sprintf("%s that exist%s and could not be read.", plural(n.V, "goroutine"), third(n.V))))
@@ -112,7 +116,11 @@ func (a *author) unknownOfInput() []text {
 		}
 		out = append(out, say(strings.ToUpper(name[:min(1, len(name))])+name[min(1, len(name)):], " (", string(s.State), "): ", why, "."))
 	}
-	if t := a.doc.Target.Time; !t.LastSeen.Known {
+	switch t := a.doc.Target.Time; {
+	case t.LastSeen.Known:
+	case t.UptimeNS.Known:
+		out = append(out, say("When it died: the runtime left no time of day (it has one from its first collection on); the core file's own time is a hint."))
+	default:
 		out = append(out, say("When it died: no clock of the runtime could be read; the core file's own time is a hint."))
 	}
 	return out

@@ -42,6 +42,8 @@ type author struct {
 	goroutines *facts.Goroutines // never nil
 	g          *facts.Goroutine  // the one of the crash; nil when unknown
 	group      *facts.Group      // of g; nil when unknown
+	thread     *facts.Thread     // the one of the crash; nil when unknown
+	frames     []*facts.Frame    // the stack of the crash, from the C code it was in outwards; no nil
 }
 
 func newAuthor(doc *facts.Document) *author {
@@ -55,6 +57,12 @@ func newAuthor(doc *facts.Document) *author {
 	if m := doc.Target.MainModule; m != nil {
 		a.module = m.Path
 	}
+	if a.crash.Thread.Known {
+		if i := slices.IndexFunc(doc.Threads, func(t facts.Thread) bool { return t.TID == a.crash.Thread.V }); i >= 0 {
+			a.thread = &doc.Threads[i]
+		}
+	}
+	a.frames = a.crashFrames()
 	if a.crash.Goroutine.Known {
 		list := a.goroutines.List
 		if i := slices.IndexFunc(list, func(g facts.Goroutine) bool { return g.ID == a.crash.Goroutine.V }); i >= 0 {
@@ -63,6 +71,43 @@ func newAuthor(doc *facts.Document) *author {
 		}
 	}
 	return a
+}
+
+// crashFrames are the frames of the crash, behind those of the C code that the
+// thread was in. Where the crash has no goroutine they are the thread's own.
+func (a *author) crashFrames() []*facts.Frame {
+	isNil := func(f *facts.Frame) bool { return f == nil }
+	frames := slices.DeleteFunc(slices.Clone(a.crash.Frames), isNil)
+	if a.thread == nil {
+		return frames
+	}
+	own := slices.DeleteFunc(slices.Clone(a.thread.Frames), isNil)
+	if len(frames) == 0 {
+		return own
+	}
+	n := 0
+	for n < len(own) && own[n].Trust == facts.TrustCgo {
+		n++
+	}
+	if frames[0].Trust == facts.TrustCgo {
+		n = 0
+	}
+	return slices.Concat(own[:n], frames)
+}
+
+// sentFromOutside reports whether a signal from another process ended this one, so
+// that the stack it hit is not to blame.
+func (a *author) sentFromOutside() bool {
+	if a.crash.Kind == facts.CrashAbortRequest {
+		return true
+	}
+	s := a.firstSignal()
+	return a.crash.Kind == facts.CrashSignal && s != nil && s.Sender != nil && s.Sender.Who == facts.SenderOther
+}
+
+// aboutAll reports whether what all goroutines did tells more than one stack.
+func (a *author) aboutAll() bool {
+	return a.crash.Kind == facts.CrashDeadlock || a.crash.Kind == facts.CrashSnapshot || a.sentFromOutside()
 }
 
 func (a *author) groupByID(id int) *facts.Group {
@@ -129,14 +174,26 @@ func (a *author) badge() text {
 func (a *author) program() string {
 	t := &a.doc.Target
 	switch {
+	case t.MainPackage.Known && t.MainPackage.V != "" && t.MainPackage.V != "command-line-arguments":
+		return withoutMajorVersion(t.MainPackage.V)
 	case t.MainModule != nil && t.MainModule.Path != "":
-		return path.Base(t.MainModule.Path)
+		return withoutMajorVersion(t.MainModule.Path)
 	case t.Binary != nil && t.Binary.Name != "":
 		return t.Binary.Name
 	case t.Process != nil && t.Process.Comm.Known:
 		return t.Process.Comm.V
 	}
 	return "the program"
+}
+
+// withoutMajorVersion is the last element of an import path that is no version:
+// example.com/orders/v2 is orders.
+func withoutMajorVersion(p string) string {
+	base := path.Base(p)
+	if dir := path.Dir(p); len(base) > 1 && base[0] == 'v' && strings.Trim(base[1:], "0123456789") == "" && dir != "." && dir != "/" {
+		return path.Base(dir)
+	}
+	return base
 }
 
 func (a *author) identity() text {
@@ -219,34 +276,56 @@ func (a *author) thisGoroutine() string {
 }
 
 // blame is the frame to look at first: the innermost of the program's own code,
-// else the innermost that is not the runtime's, else nil.
+// else the innermost that is not plumbing, else the innermost that is not the
+// runtime's, else nil.
 func blame(frames []*facts.Frame) *facts.Frame {
-	var other *facts.Frame
+	var caller, other *facts.Frame
 	for _, f := range frames {
 		switch {
 		case f == nil:
+			continue
 		case f.InApp:
 			return f
-		case other == nil && !isRuntime(f):
+		case isRuntime(f):
+			continue
+		}
+		if other == nil {
 			other = f
 		}
+		if caller == nil && !isPlumbing(f) {
+			caller = f
+		}
+	}
+	if caller != nil {
+		return caller
 	}
 	return other
+}
+
+// plumbing are packages of the standard library that wait on behalf of others.
+var plumbing = map[string]bool{
+	"bufio": true, "context": true, "crypto/tls": true, "io": true, "net": true, "os": true,
+	"sync": true, "sync/atomic": true, "syscall": true, "time": true,
+}
+
+func isPlumbing(f *facts.Frame) bool {
+	pkg := packageOf(f.Func)
+	return plumbing[pkg] || strings.HasPrefix(pkg, "internal/")
 }
 
 // happenedIn is " in `strings.Repeat`, reached from `main.f` at `main.go:7`": the
 // innermost frame that is not the runtime's, and the one to look at first. It is
 // empty when there is neither.
 func (a *author) happenedIn() text {
-	own := blame(a.crash.Frames)
+	own := blame(a.frames)
 	if own == nil {
 		return nil
 	}
-	for _, f := range a.crash.Frames {
+	for _, f := range a.frames {
 		if f == own {
 			break
 		}
-		if f != nil && !isRuntime(f) {
+		if !isRuntime(f) {
 			return say(" in ", lit(a.fn(f.Func)), ", reached from ", a.at(own))
 		}
 	}

@@ -9,6 +9,16 @@ import (
 
 // what says in a sentence or two what happened.
 func (a *author) what() []text {
+	out := a.whatHappened()
+	if a.aboutAll() && a.doc.GC != nil {
+		if t := stopWarning(a.doc.GC.StopTheWorld); t != nil {
+			out = append(out, say(t, " Goroutines that have stopped wait until it is over."))
+		}
+	}
+	return out
+}
+
+func (a *author) whatHappened() []text {
 	switch a.crash.Kind {
 	case facts.CrashPanic:
 		return a.whatPanic()
@@ -17,6 +27,9 @@ func (a *author) what() []text {
 	case facts.CrashSignal:
 		return a.whatSignal()
 	case facts.CrashDeadlock:
+		if a.messageHas("no goroutines") {
+			return []text{say("No goroutine of the program was left: main had called ", lit("runtime.Goexit"), " and all others had ended.")}
+		}
 		return []text{say("Every goroutine waited and nothing was left that could wake one: no timer, no network, no signal. " +
 			"The runtime noticed and ended the process. Where it noticed means nothing; what each goroutine waits for does.")}
 	case facts.CrashOutOfMemory:
@@ -73,6 +86,7 @@ func (a *author) inParent() text {
 var fatalMeaning = []struct{ has, means string }{
 	{"concurrent map", "Two goroutines used one map at the same time without a lock, at least one of them writing. " +
 		"This goroutine noticed; the other had gone on and can be anywhere."},
+	{"fault", "A memory access failed at an address that is not the nil pointer's; unsafe code, mmap and C code make such addresses."},
 	{"stack overflow", "Its stack outgrew the runtime's limit; recursion without an end is the usual cause."},
 	{"stack exceeds", "Its stack outgrew the runtime's limit; recursion without an end is the usual cause."},
 	{"unlock of unlocked", "A mutex was unlocked that nobody held."},
@@ -92,7 +106,7 @@ func (a *author) whatFatal() []text {
 	t = say(t, ".")
 	if a.crash.Message.Known {
 		for _, m := range fatalMeaning {
-			if strings.Contains(a.crash.Message.V, m.has) {
+			if strings.HasPrefix(a.crash.Message.V, m.has) || m.has != "fault" && strings.Contains(a.crash.Message.V, m.has) {
 				return []text{t, say(m.means)}
 			}
 		}
@@ -108,10 +122,10 @@ func (a *author) whatSignal() []text {
 	}
 	if on := a.onThread(); on != nil {
 		t = say(t, " hit", on)
-		if len(a.crash.Frames) > 0 && a.crash.Frames[0] != nil {
-			t = say(t, ", in ", a.at(a.crash.Frames[0]))
+		if len(a.frames) > 0 && !a.sentFromOutside() {
+			t = say(t, ", in ", a.at(a.frames[0]), ",")
 		}
-		t = say(t, ", and")
+		t = say(t, " and")
 	}
 	t = say(t, " ended the process.")
 	switch {
