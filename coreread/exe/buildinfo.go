@@ -26,6 +26,9 @@ const (
 	buildInfoFlags  = 15
 	flagInline      = 2 // strings follow the header; always set since 1.18
 	maxBuildInfo    = 1 << 24
+	maxVersion      = 256 // bytes
+	maxBlobs        = 64  // places that begin like a blob, tried in one piece of memory
+	maxDataSegment  = 1 << 32
 	modInfoMarker   = 16 // bytes around the module text (runtime/debug/mod.go)
 )
 
@@ -89,7 +92,7 @@ func BuildInfoIn(m *image.Image, base image.Addr) (*debug.BuildInfo, error) {
 		return nil, fmt.Errorf("reading the ELF headers at %v: %w", base, err)
 	}
 	for _, p := range mapped.elf.Progs {
-		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W == 0 {
+		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W == 0 || p.Filesz > maxDataSegment {
 			continue
 		}
 		at := image.Addr(p.Vaddr).Add(mapped.bias)
@@ -112,10 +115,11 @@ func BuildInfoIn(m *image.Image, base image.Addr) (*debug.BuildInfo, error) {
 // 16 bytes in memory, and segments are mapped by pages; a piece of memory that
 // begins elsewhere is searched all the same.
 func findBuildInfo(data []byte) (*debug.BuildInfo, error) {
-	for at := 0; ; {
+	at := 0
+	for range maxBlobs {
 		i := bytes.Index(data[at:], []byte(buildInfoMagic))
 		if i < 0 {
-			return nil, ErrNoBuildInfo
+			break
 		}
 		at += i
 		if info, err := parseBuildInfo(data[at:]); err == nil {
@@ -123,6 +127,7 @@ func findBuildInfo(data []byte) (*debug.BuildInfo, error) {
 		}
 		at += len(buildInfoMagic)
 	}
+	return nil, ErrNoBuildInfo
 }
 
 func parseBuildInfo(blob []byte) (*debug.BuildInfo, error) {
@@ -130,7 +135,7 @@ func parseBuildInfo(blob []byte) (*debug.BuildInfo, error) {
 		return nil, ErrNoBuildInfo
 	}
 	version, rest, ok := lengthPrefixed(blob[buildInfoHeader:])
-	if !ok || version == "" {
+	if !ok || version == "" || len(version) > maxVersion {
 		return nil, ErrNoBuildInfo
 	}
 	info := &debug.BuildInfo{}

@@ -2,9 +2,11 @@ package exe
 
 import (
 	"debug/dwarf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // ErrNoDWARF says that the binary has no debug information.
@@ -33,6 +35,9 @@ func (b *Binary) readDWARF() (*lazyDWARF, error) {
 	if !b.HasDWARF() {
 		return nil, fmt.Errorf("%s: %w", b.name, ErrNoDWARF)
 	}
+	if err := b.checkDWARFSizes(); err != nil {
+		return nil, err
+	}
 	var d lazyDWARF
 	err := Guard(b.name, "DWARF", func() (err error) {
 		d.data, err = b.file.elf.DWARF()
@@ -42,6 +47,37 @@ func (b *Binary) readDWARF() (*lazyDWARF, error) {
 		return nil, fmt.Errorf("reading the DWARF of %s: %w", b.name, err)
 	}
 	return &d, nil
+}
+
+// Debug information unpacks to some four times its size; zlib could blow it up
+// a thousandfold.
+const (
+	maxDWARFRatio = 32
+	minDWARFLimit = 64 << 20 // bytes
+)
+
+// checkDWARFSizes refuses debug information that claims to unpack to much more
+// than the file has: debug/elf believes the claim.
+func (b *Binary) checkDWARFSizes() error {
+	limit := uint64(max(maxDWARFRatio*len(b.file.data), minDWARFLimit))
+	var total uint64
+	for _, s := range b.file.elf.Sections {
+		var size uint64
+		switch {
+		case strings.HasPrefix(s.Name, ".debug_"):
+			size = s.Size // unpacked, if it is packed
+		case strings.HasPrefix(s.Name, ".zdebug_"):
+			// "ZLIB" and the unpacked size, big endian.
+			if data := b.file.describe(s).data; len(data) >= 12 {
+				size = binary.BigEndian.Uint64(data[4:])
+			}
+		}
+		if size > limit || total+size > limit {
+			return b.formatError(int64(s.Offset), fmt.Sprintf("debug information of at most %d bytes", limit), fmt.Sprintf("%s of %d bytes; the file is damaged", s.Name, size))
+		}
+		total += size
+	}
+	return nil
 }
 
 // dwarfStruct returns a struct by its DWARF name, which is package path and

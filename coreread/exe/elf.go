@@ -3,6 +3,7 @@ package exe
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -65,10 +66,13 @@ func openELF(name string, data []byte, osFile *os.File) (*elfFile, error) {
 		return nil, err
 	}
 	f := &elfFile{name: name, data: data, osFile: osFile}
-	err := Guard(name, "ELF headers", func() (err error) {
-		f.elf, err = elf.NewFile(bytes.NewReader(data))
-		return err
-	})
+	var err error = errPackedNames
+	if !packedSectionNames(data) {
+		err = Guard(name, "ELF headers", func() (err error) {
+			f.elf, err = elf.NewFile(bytes.NewReader(data))
+			return err
+		})
+	}
 	if err != nil {
 		err = Guard(name, "ELF program headers", func() (err error) {
 			f.elf, err = elf.NewFile(withoutSections(bytes.NewReader(data), data[:ehdrBytes]))
@@ -119,6 +123,24 @@ func checkELFHeader(name string, data []byte) error {
 		return &UnsupportedError{What: name + ": only executables for amd64 and arm64 can be read", Version: machine.String()}
 	}
 	return nil
+}
+
+var errPackedNames = errors.New("section names are compressed")
+
+// packedSectionNames reports whether the table of section names claims to be
+// compressed. No tool does that, and debug/elf would unpack it whatever its size.
+func packedSectionNames(data []byte) bool {
+	const shdrBytes, shdrFlags = 64, 8
+	at := order.Uint64(data[ehdrShoff:])
+	index := uint64(order.Uint16(data[ehdrShstrndx:]))
+	if elf.SectionIndex(index) == elf.SHN_XINDEX {
+		return true // more than 65,000 sections: no Go binary either
+	}
+	at += index * shdrBytes
+	if at > uint64(len(data)) || uint64(len(data))-at < shdrBytes {
+		return false // debug/elf complains of that
+	}
+	return elf.SectionFlag(order.Uint64(data[at+shdrFlags:]))&elf.SHF_COMPRESSED != 0
 }
 
 // overlaid is a file whose first bytes are replaced.

@@ -181,9 +181,14 @@ func (e *UnsupportedError) Error() string {
 
 var order = binary.LittleEndian
 
-// cString returns the bytes up to the first NUL; ok is false when there is none.
+// maxName bounds names and paths (bytes). Many entries of a hostile file can
+// name the same bytes: without a bound the work would be their product.
+const maxName = 1 << 15
+
+// cString returns the bytes up to the first NUL; ok is false when there is none
+// within maxName.
 func cString(b []byte) (s []byte, ok bool) {
-	i := bytes.IndexByte(b, 0)
+	i := bytes.IndexByte(b[:min(len(b), maxName)], 0)
 	if i < 0 {
 		return nil, false
 	}

@@ -173,10 +173,12 @@ func (f Func) valueAt(table uint32, pc image.Addr) (int32, bool) {
 }
 
 // SPDelta returns how far the stack pointer at pc, before the instruction there runs, lies below
-// where it was at the function's entry (bytes); false when the table does not say.
+// where it was at the function's entry (bytes); false when the table does not say. It is negative
+// where a function has popped more than its own frame: arm64's asyncPreempt ends so
+// (runtime/preempt_arm64.s), 16 bytes above.
 func (f Func) SPDelta(pc image.Addr) (int64, bool) {
 	v, ok := f.valueAt(f.uint32(funcPCSP), pc)
-	if !ok || v < 0 || v%8 != 0 {
+	if !ok || v%8 != 0 {
 		return 0, false
 	}
 	return int64(v), true

@@ -3,10 +3,12 @@ package exe_test
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,35 @@ func testSynthetic(t *testing.T, minor int) {
 	}
 	if len(g.Fields) != 2 || g.Fields[1].Name != "second" || g.Fields[1].Offset != 8 || g.Fields[1].TypeName != "int64" || g.Size != 16 {
 		t.Errorf("runtime.g = %+v", g)
+	}
+}
+
+// Some linkers split a large text and leave a gap between the pieces.
+func TestTextInSections(t *testing.T) {
+	const gap = 0x80
+	b, err := exe.Open(input.Memory("split", synSplitProgram(22, "go1.22.1", synPCLN(22, synFuncs), func(start uint64) synTypes {
+		return synPointerToStruct(22, start, "runtime", "g")
+	}, [][3]uint64{{0, synFuncBytes, synText}, {synFuncBytes, 3 * synFuncBytes, synText + synFuncBytes + gap}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for i, want := range synFuncs {
+		at := image.Addr(synText + i*synFuncBytes)
+		if i > 0 {
+			at += gap
+		}
+		f, ok := b.Funcs().Find(at + 9)
+		if !ok || f.Name() != want.name || f.Entry() != at {
+			t.Errorf("Find(%v) = %q at %v, %v, want %q at %v", at+9, f.Name(), f.Entry(), ok, want.name, at)
+			continue
+		}
+		if file, line := f.Position(at + 2); file != want.file || line != want.line {
+			t.Errorf("position of %v is %s:%d, want %s:%d", at+2, file, line, want.file, want.line)
+		}
+	}
+	if f, ok := b.Funcs().Find(synText + synFuncBytes + gap/2); ok {
+		t.Errorf("Find in the gap = %q", f.Name())
 	}
 }
 
@@ -162,7 +193,7 @@ func exercise(t testing.TB, b *exe.Binary) {
 			if last := frames[len(frames)-1]; last.Inlined || last.Func != f.Name() {
 				t.Errorf("Frames(%v) ends in %+v, want %q", pc, last, f.Name())
 			}
-			if delta, ok := f.SPDelta(pc); ok && (delta < 0 || delta%8 != 0) {
+			if delta, ok := f.SPDelta(pc); ok && delta%8 != 0 {
 				t.Errorf("stack depth %d at %v", delta, pc)
 			}
 			for table := -1; table < 6; table++ {
@@ -201,6 +232,76 @@ func exercise(t testing.TB, b *exe.Binary) {
 	b.GNUBuildID()
 	_, _, _ = exe.BuildIDsIn(b.Image(), b.Segments()[0].Start)
 	_, _ = exe.BuildInfoIn(b.Image(), b.Segments()[0].Start)
+}
+
+// Entries of a hostile file may share their bytes: what each may cost on its
+// own must not multiply.
+func TestSharedBytes(t *testing.T) {
+	const megabyte = 1 << 20
+	open := func(t *testing.T, data []byte) *exe.Binary {
+		t.Helper()
+		b, err := exe.Open(input.Memory("shared", data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.Close() })
+		return b
+	}
+	t.Run("fields", func(t *testing.T) {
+		// Every 80 bytes a struct of 20,000 fields, which are all the same.
+		const fields = 20_000
+		b := open(t, synProgram(27, "go1.27.1", synPCLN(27, synFuncs), func(start uint64) synTypes {
+			s := synTypes{data: make([]byte, 8)}
+			var last uint32
+			for len(s.data) < megabyte/2 {
+				last = s.descriptor(8, 0, 25, 0)
+				for _, v := range []uint64{0, start + megabyte/2 + 4096, fields, fields} {
+					s.data = le.AppendUint64(s.data, v)
+				}
+				if len(s.data) == 8+80 {
+					// The first one is no field of itself, but the only descriptor of the row.
+					s.link = last + 80
+				}
+			}
+			s.data = append(s.data, make([]byte, megabyte/2+4096-len(s.data)%4096)...)
+			for at := range fields {
+				// Each field's type is another of the structs.
+				le.PutUint64(s.data[megabyte/2+4096+24*at+8:], start+8+uint64(80*at)%(megabyte/2))
+			}
+			return s
+		}))
+		defer checkTime(t, 2*time.Second)()
+		if _, err := b.Types().Struct("runtime.g"); err == nil {
+			t.Error("found a struct that is not there")
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		// Functions whose names are the ends of one another.
+		tables := synPCLN(22, slices.Repeat(synFuncs, 10_000))
+		names, cu := le.Uint64(tables.pcln[32:]), le.Uint64(tables.pcln[40:])
+		for i := names; i < cu-1; i++ {
+			tables.pcln[i] = 'n'
+		}
+		b := open(t, synProgram(22, "go1.22.1", tables, func(start uint64) synTypes {
+			return synPointerToStruct(22, start, "runtime", "g")
+		}))
+		defer checkTime(t, time.Second)()
+		if _, ok := b.Funcs().ByName("runtime.main"); ok {
+			t.Error("found a function that is not there")
+		}
+	})
+	t.Run("build information", func(t *testing.T) {
+		// Every 96 bytes a blob with half the file for its modules, which begin with a line that is wrong.
+		blob := synBuildInfo("go1.22.1")
+		blob = binary.AppendUvarint(blob[:len(blob)-1], megabyte)
+		blob = append(blob, "sixteen bytes...dep\tx\n"...)
+		blob = append(blob, make([]byte, 96-len(blob))...)
+		data := append(bytes.Repeat(blob, megabyte/96), make([]byte, megabyte)...)
+		defer checkTime(t, 2*time.Second)()
+		if _, err := exe.Open(input.Memory("shared", synELF(nil, nil, data))); err == nil {
+			t.Error("opened")
+		}
+	})
 }
 
 // TestDamagedBinaries flips bits and cuts the test's own executable: opening it fails with an

@@ -22,6 +22,7 @@ const (
 	noteGNUBuildID = 3 // owner "GNU" (System V gABI extension, NT_GNU_BUILD_ID)
 	noteGoBuildID  = 4 // owner "Go" (cmd/link/internal/ld/elf.go, ELF_NOTE_BUILDID… go tag)
 	maxNoteBytes   = 1 << 20
+	maxIDBytes     = 1 << 10
 )
 
 // GNUBuildID returns the GNU build id in hexadecimal, "" when the binary has none.
@@ -62,6 +63,7 @@ func (ids *buildIDs) parse(notes []byte, align uint64) {
 		owner := string(bytes.TrimRight(notes[12:12+nameLen], "\x00"))
 		desc := notes[descAt : descAt+descLen]
 		switch {
+		case descLen > maxIDBytes:
 		case owner == "GNU" && kind == noteGNUBuildID && ids.gnu == "":
 			ids.gnu = hex.EncodeToString(desc)
 		case owner == "Go" && kind == noteGoBuildID && ids.golang == "":

@@ -46,11 +46,15 @@ func (p *pcValues) varint() (v uint32, ok bool) {
 	return 0, false
 }
 
+// maxPCValues bounds one function's table (bytes): a step for every other
+// instruction of a function of several megabytes.
+const maxPCValues = 1 << 22
+
 // pcValueAt returns the value for the offset off from a function's entry; ok is
 // false when the table does not cover it. Every step consumes bytes of the
 // table, which bounds the work.
 func pcValueAt(table []byte, quantum byte, off uint64) (v int32, ok bool) {
-	p := newPCValues(table, quantum)
+	p := newPCValues(table[:min(len(table), maxPCValues)], quantum)
 	for p.next() {
 		if off < p.end {
 			return p.value, true

@@ -84,6 +84,12 @@ func (b *Binary) eachSymbol(prefix string, visit func(kind elf.SymType, name []b
 	}
 }
 
+// Bounds of the index of runtime variables; binaries have some two thousand.
+const (
+	maxRuntimeSymbols = 1 << 15
+	maxRuntimeName    = 256 // bytes
+)
+
 // readRuntimeSymbols indexes the runtime's variables: they are a small part of
 // the table, and the part that is asked for again and again.
 func (b *Binary) readRuntimeSymbols() (map[string]Symbol, error) {
@@ -94,13 +100,16 @@ func (b *Binary) readRuntimeSymbols() (map[string]Symbol, error) {
 	b.eachSymbol("runtime.", func(kind elf.SymType, name []byte, s Symbol) bool {
 		switch kind {
 		case elf.STT_OBJECT, elf.STT_NOTYPE, elf.STT_TLS:
+			if len(name) > maxRuntimeName {
+				break
+			}
 			// A C object may have a local symbol of the same name behind the
 			// linker's own; the first one stays.
 			if _, twice := index[string(name)]; !twice {
 				index[string(name)] = s
 			}
 		}
-		return true
+		return len(index) < maxRuntimeSymbols
 	})
 	return index, nil
 }

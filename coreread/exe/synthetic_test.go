@@ -14,8 +14,8 @@ var le = binary.LittleEndian
 // Addresses of a synthetic executable's segments.
 const (
 	synText   = 0x401000
-	synRoData = 0x500000
-	synData   = 0x600000
+	synRoData = 0x1000000
+	synData   = 0x4000000
 	synHeader = 64 + 4*56
 )
 
@@ -215,6 +215,7 @@ type synModule struct {
 	typelinks [2]uint64 // address, number
 	row       uint64    // bytes of types with the row of descriptors
 	goFunc    uint64
+	sections  [2]uint64 // of text: address, number
 }
 
 // bytes orders them as a minor version does.
@@ -253,7 +254,7 @@ func (m *synModule) bytes(minor int) []byte {
 	if minor >= 26 {
 		words(0) // epclntab
 	}
-	words(0, 0, 0) // textsectmap
+	words(m.sections[0], m.sections[1], m.sections[1]) // textsectmap
 	if minor < 27 {
 		words(m.typelinks[0], m.typelinks[1], m.typelinks[1])
 	}
@@ -299,7 +300,12 @@ func synELF(text, rodata, data []byte) []byte {
 // synProgram puts a program together around a function table and types, which
 // need not be sound: the module data says of them what they say themselves.
 func synProgram(minor int, version string, tables synTables, makeTypes func(start uint64) synTypes) []byte {
-	const text = 0x80
+	return synSplitProgram(minor, version, tables, makeTypes, nil)
+}
+
+// synSplitProgram is synProgram with a text in sections: first and end offset in
+// the function table's count, and address.
+func synSplitProgram(minor int, version string, tables synTables, makeTypes func(start uint64) synTypes, sections [][3]uint64) []byte {
 	pcln := append(bytes.Clone(tables.pcln), make([]byte, -len(tables.pcln)&7)...)
 	treeAt := synRoData + uint64(len(pcln))
 	rodata := append(pcln, tables.tree...)
@@ -309,21 +315,34 @@ func synProgram(minor int, version string, tables synTables, makeTypes func(star
 	rodata = append(rodata, types.data...)
 	rodata = append(rodata, make([]byte, 8+(-len(rodata)&7))...)
 	linkAt := synRoData + uint64(len(rodata))
-	rodata = le.AppendUint32(rodata, types.link)
+	rodata = le.AppendUint64(rodata, uint64(types.link))
+	sectionsAt := synRoData + uint64(len(rodata))
+	for _, s := range sections {
+		for _, v := range s {
+			rodata = le.AppendUint64(rodata, v)
+		}
+	}
 
+	text := uint64(0x180)
 	m := synModule{pcln: synRoData, pclnBytes: uint64(len(tables.pcln)), types: [2]uint64{start, start + uint64(len(types.data))}, typelinks: [2]uint64{linkAt, 1}, row: uint64(types.link), goFunc: treeAt, textEnd: synText}
 	if len(tables.pcln) >= 72 {
 		m.functions = le.Uint64(tables.pcln[8:])
 		for i := range m.tables {
 			m.tables[i] = le.Uint64(tables.pcln[32+8*i:])
 		}
-		if at := m.tables[4] + 8*m.functions; m.functions < 1<<20 && m.tables[4] < 1<<20 && at+4 <= uint64(len(tables.pcln)) {
+		if at := m.tables[4] + 8*m.functions; m.functions < 1<<20 && m.tables[4] < 1<<24 && at+4 <= uint64(len(tables.pcln)) {
 			m.textEnd += uint64(le.Uint32(tables.pcln[at:]))
+			text = max(text, min(synFuncBytes*m.functions, 1<<20))
 		}
+	}
+	if len(sections) > 0 {
+		last := sections[len(sections)-1]
+		m.sections = [2]uint64{sectionsAt, uint64(len(sections))}
+		m.textEnd = last[2] + last[1] - last[0]
 	}
 	data := append(synBuildInfo(version), make([]byte, 16)...)
 	data = data[:len(data)&^15]
-	return synELF(bytes.Repeat([]byte{0x90}, text), rodata, append(data, m.bytes(minor)...))
+	return synELF(bytes.Repeat([]byte{0x90}, int(text)), rodata, append(data, m.bytes(minor)...))
 }
 
 // synSound is a sound program of three functions and one struct.

@@ -1,6 +1,7 @@
 package exe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -76,20 +77,31 @@ type typeIndex struct {
 	seen    []uint64              // bitmap: one bit for 8 bytes of the types' range
 	queue   []image.Addr          // met, not yet read
 	rest    []image.Addr          // roots that are read after the queue
+	budget  int64                 // bytes of descriptors and names that may still be read
 }
 
 // newTypeIndex begins with the descriptors that the linker lists. Those of the
 // runtime, which most searches are for, come first.
 func newTypeIndex(t *Types) *typeIndex {
-	x := &typeIndex{types: t, structs: make(map[string]image.Addr), seen: make([]uint64, t.types.Len()/(8*64)+1)}
+	x := &typeIndex{types: t, structs: make(map[string]image.Addr), seen: make([]uint64, t.types.Len()/(8*64)+1), budget: t.budget()}
 	for _, addr := range t.roots() {
-		if d, err := t.head(addr); err == nil && strings.Contains(d.typ.String, "runtime.") {
+		if t.ofRuntime(addr) {
 			x.meet(addr)
 		} else {
 			x.rest = append(x.rest, addr)
 		}
 	}
 	return x
+}
+
+// ofRuntime reports whether the type's name speaks of a package called runtime.
+func (t *Types) ofRuntime(addr image.Addr) bool {
+	off, err := t.image.Uint32(addr + typeStr)
+	if err != nil {
+		return false
+	}
+	name, err := t.nameAt(t.types.Start.Add(int64(int32(off))))
+	return err == nil && bytes.Contains(name.text[:min(len(name.text), maxRuntimeName)], []byte("runtime."))
 }
 
 // roots returns the descriptors that the linker lists.
@@ -108,13 +120,22 @@ func (t *Types) roots() []image.Addr {
 	return roots
 }
 
+// budget returns how many bytes of descriptors and names a walk may read: each
+// stands in the types' range and belongs to one descriptor, package paths to a
+// few, unless the file is hostile.
+func (t *Types) budget() int64 { return 8*int64(t.types.Len()) + typeBytes }
+
+// cost returns the bytes that a descriptor and its names take.
+func (typ *Type) cost() int64 { return int64(typ.tableSize) + int64(len(typ.String)+len(typ.PkgPath)) }
+
 // row steps over the descriptors that stand one after another from the second
 // word of the types on (runtime/type.go, moduleTypelinks, 1.27).
 func (t *Types) row() []image.Addr {
 	var row []image.Addr
 	end := min(t.descEnd, t.types.End)
-	for at := t.types.Start + 8; at < end; {
-		d, err := t.head(at)
+	budget := t.budget()
+	for at := t.types.Start + 8; at < end && budget > 0; {
+		d, err := t.head(at, false)
 		if err == nil {
 			err = d.tail()
 		}
@@ -122,6 +143,7 @@ func (t *Types) row() []image.Addr {
 			return row // nothing tells where the next one begins
 		}
 		row = append(row, at)
+		budget -= d.typ.cost()
 		at += image.Addr((d.typ.tableSize + 7) &^ 7)
 	}
 	return row
@@ -169,7 +191,7 @@ func (x *typeIndex) walk(wanted []string) bool {
 			}
 			x.rest = nil
 		}
-		if len(x.queue) == 0 {
+		if len(x.queue) == 0 || x.budget <= 0 {
 			return false
 		}
 		addr := x.queue[len(x.queue)-1]
@@ -183,7 +205,7 @@ func (x *typeIndex) walk(wanted []string) bool {
 // read follows a descriptor's edges and returns the name of a named struct. A
 // descriptor that cannot be read is passed over: what it alone leads to stays unfound.
 func (x *typeIndex) read(addr image.Addr) string {
-	d, err := x.types.head(addr)
+	d, err := x.types.head(addr, false)
 	if err == nil {
 		err = d.tail()
 	}
@@ -191,6 +213,7 @@ func (x *typeIndex) read(addr image.Addr) string {
 		return ""
 	}
 	typ := d.typ
+	x.budget -= typ.cost()
 	for _, edges := range [][]image.Addr{{typ.Elem, typ.Key, typ.Group, typ.PtrToThis}, typ.In, typ.Out} {
 		for _, e := range edges {
 			x.meet(e)

@@ -1,6 +1,7 @@
 package exe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -189,7 +190,7 @@ func (e *TypeError) Error() string { return fmt.Sprintf("type descriptor at %v: 
 
 // At reads the descriptor at addr.
 func (t *Types) At(addr image.Addr) (*Type, error) {
-	d, err := t.head(addr)
+	d, err := t.head(addr, true)
 	if err != nil {
 		return nil, err
 	}
@@ -197,8 +198,13 @@ func (t *Types) At(addr image.Addr) (*Type, error) {
 		return nil, err
 	}
 	for i := range d.typ.Fields {
-		if err := t.describeField(&d.typ.Fields[i]); err != nil {
-			return nil, fmt.Errorf("field %s of %s: %w", d.typ.Fields[i].Name, d.typ.String, err)
+		f := &d.typ.Fields[i]
+		err := t.describeField(f)
+		if err == nil {
+			err = d.addText(f.TypeName)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("field %s of %s: %w", f.Name, d.typ.String, err)
 		}
 	}
 	return d.typ, nil
@@ -206,7 +212,7 @@ func (t *Types) At(addr image.Addr) (*Type, error) {
 
 // describeField fills in what the field's own type says.
 func (t *Types) describeField(f *Field) error {
-	d, err := t.head(f.TypeAddr)
+	d, err := t.head(f.TypeAddr, true)
 	if err != nil {
 		return err
 	}
@@ -219,11 +225,14 @@ type descriptor struct {
 	types *Types
 	typ   *Type
 	tflag byte
+	named bool   // names are read, and not only what leads to other descriptors
+	text  int    // bytes of names so far
 	base  []byte // the kind's fixed part
 }
 
-// head reads what all kinds share.
-func (t *Types) head(addr image.Addr) (*descriptor, error) {
+// head reads what all kinds share; without names it leaves String empty, except
+// that of a named struct.
+func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 	fail := func(format string, args ...any) (*descriptor, error) {
 		return nil, &TypeError{addr, fmt.Sprintf(format, args...)}
 	}
@@ -235,7 +244,7 @@ func (t *Types) head(addr image.Addr) (*descriptor, error) {
 		return nil, err
 	}
 	kind, l := b[typeKind], &t.layout
-	d := &descriptor{types: t, tflag: b[typeTFlag], typ: &Type{
+	d := &descriptor{types: t, tflag: b[typeTFlag], named: names, typ: &Type{
 		Addr: addr, Kind: reflect.Kind(kind & kindMask),
 		Size: order.Uint64(b[typeSize:]), PtrBytes: order.Uint64(b[typePtrBytes:]),
 		Hash: order.Uint32(b[typeHash:]), Align: b[typeAlign], FieldAlign: b[typeFieldAlign],
@@ -258,13 +267,15 @@ func (t *Types) head(addr image.Addr) (*descriptor, error) {
 	case typ.Align > 64 || typ.Align&(typ.Align-1) != 0:
 		return fail("alignment %d", typ.Align)
 	}
-	name, err := t.nameAt(t.types.Start.Add(int64(int32(order.Uint32(b[typeStr:])))))
-	if err != nil {
-		return nil, fmt.Errorf("type descriptor at %v: %w", addr, err)
-	}
-	typ.String = name.text
-	if d.tflag&tflagExtraStar != 0 {
-		typ.String = strings.TrimPrefix(typ.String, "*")
+	if names || typ.Named && typ.Kind == reflect.Struct {
+		name, err := t.nameAt(t.types.Start.Add(int64(int32(order.Uint32(b[typeStr:])))))
+		if err != nil {
+			return nil, fmt.Errorf("type descriptor at %v: %w", addr, err)
+		}
+		if d.tflag&tflagExtraStar != 0 {
+			name.text = bytes.TrimPrefix(name.text, []byte("*"))
+		}
+		typ.String = string(name.text)
 	}
 	if off := int32(order.Uint32(b[typePtrToThis:])); off > 0 {
 		typ.PtrToThis = t.types.Start + image.Addr(off)
@@ -308,6 +319,20 @@ func (d *descriptor) tail() error {
 
 func (d *descriptor) word(off int) image.Addr { return image.Addr(order.Uint64(d.base[off:])) }
 
+// Bounds of one type. Entries of a hostile list may all name the same long text.
+const (
+	maxTypeEntries = 1 << 16
+	maxTypeText    = 1 << 24 // bytes of all its names
+)
+
+// addText counts a name of the type.
+func (d *descriptor) addText(s string) error {
+	if d.text += len(s); d.text > maxTypeText {
+		return &TypeError{d.typ.Addr, fmt.Sprintf("names of more than %d bytes", maxTypeText)}
+	}
+	return nil
+}
+
 // uncommon reads the part that named types and those with methods have.
 func (d *descriptor) uncommon(at image.Addr) error {
 	b, err := d.types.image.Bytes(at, uncommonBytes)
@@ -315,12 +340,12 @@ func (d *descriptor) uncommon(at image.Addr) error {
 		return err
 	}
 	d.typ.methods = order.Uint16(b[4:])
-	if off := int32(order.Uint32(b)); off != 0 && d.typ.Named {
+	if off := int32(order.Uint32(b)); off != 0 && d.typ.String != "" && d.typ.Named {
 		name, err := d.types.nameAt(d.types.types.Start.Add(int64(off)))
 		if err != nil {
 			return fmt.Errorf("package of the type at %v: %w", d.typ.Addr, err)
 		}
-		d.typ.PkgPath = name.text
+		d.typ.PkgPath = string(name.text)
 	}
 	return nil
 }
@@ -330,8 +355,8 @@ func (d *descriptor) table(at image.Addr, n, size uint64) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if room := uint64(d.types.types.End - d.types.types.Start); n > room/size {
-		return nil, &TypeError{d.typ.Addr, fmt.Sprintf("%d entries in a list, more than all types take", n)}
+	if n > maxTypeEntries {
+		return nil, &TypeError{d.typ.Addr, fmt.Sprintf("%d entries in a list, want at most %d", n, maxTypeEntries)}
 	}
 	return d.types.image.Bytes(at, n*size)
 }
@@ -368,11 +393,17 @@ func (d *descriptor) interfaceTail() error {
 	d.typ.tableSize += imethodBytes * n
 	base := d.types.types.Start
 	for ; len(list) >= imethodBytes; list = list[imethodBytes:] {
-		name, err := d.types.nameAt(base.Add(int64(int32(order.Uint32(list)))))
-		if err != nil {
-			return fmt.Errorf("method of interface type at %v: %w", d.typ.Addr, err)
+		var m IMethod
+		if d.named {
+			name, err := d.types.nameAt(base.Add(int64(int32(order.Uint32(list)))))
+			if err != nil {
+				return fmt.Errorf("method of interface type at %v: %w", d.typ.Addr, err)
+			}
+			m.Name = string(name.text)
+			if err := d.addText(m.Name); err != nil {
+				return err
+			}
 		}
-		m := IMethod{Name: name.text}
 		if off := int32(order.Uint32(list[4:])); off > 0 {
 			m.Type = base + image.Addr(off)
 		}
@@ -389,14 +420,21 @@ func (d *descriptor) structTail() error {
 	}
 	d.typ.tableSize += fieldBytes * n
 	for ; len(list) >= fieldBytes; list = list[fieldBytes:] {
-		name, err := d.types.nameAt(image.Addr(order.Uint64(list)))
-		if err != nil {
-			return fmt.Errorf("field of struct type at %v: %w", d.typ.Addr, err)
-		}
+		shift := d.types.layout.shiftOffset
 		offset := order.Uint64(list[16:])
-		f := Field{Name: name.text, Embedded: name.embedded, TypeAddr: image.Addr(order.Uint64(list[8:])), Offset: offset >> d.types.layout.shiftOffset}
-		if d.types.layout.shiftOffset != 0 {
-			f.Embedded = offset&1 != 0
+		f := Field{TypeAddr: image.Addr(order.Uint64(list[8:])), Offset: offset >> shift}
+		if d.named {
+			name, err := d.types.nameAt(image.Addr(order.Uint64(list)))
+			if err != nil {
+				return fmt.Errorf("field of struct type at %v: %w", d.typ.Addr, err)
+			}
+			f.Name, f.Embedded = string(name.text), name.embedded
+			if err := d.addText(f.Name); err != nil {
+				return err
+			}
+			if shift != 0 {
+				f.Embedded = offset&1 != 0
+			}
 		}
 		if f.Offset > d.typ.Size {
 			return &TypeError{d.typ.Addr, fmt.Sprintf("field %s at offset %d of %d bytes", f.Name, f.Offset, d.typ.Size)}
@@ -409,8 +447,8 @@ func (d *descriptor) structTail() error {
 // name is a name of a type, field or package: flags, length, text
 // (internal/abi/type.go, Name).
 type name struct {
-	text     string
-	embedded bool // since Go 1.19
+	text     []byte // in the file
+	embedded bool   // since Go 1.19
 }
 
 const (
@@ -430,5 +468,5 @@ func (t *Types) nameAt(addr image.Addr) (name, error) {
 	if used <= 0 || n > maxTypeName || n > uint64(len(data)-1-used) {
 		return name{}, &TypeError{addr, "a name that is too long or ends outside the file"}
 	}
-	return name{text: string(data[1+used : 1+used+int(n)]), embedded: flags&nameEmbedded != 0}, nil
+	return name{text: data[1+used : 1+used+int(n)], embedded: flags&nameEmbedded != 0}, nil
 }
