@@ -36,8 +36,9 @@ type analysis struct {
 	doc        *facts.Document
 }
 
-// Analyze writes the facts of the process.
-func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.Document, error) {
+// Analyze writes the facts of the process. When ctx ends, the parts that are not
+// done are gaps of the report.
+func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) *facts.Document {
 	info, _ := snap.Exe.BuildInfo() // a binary without one has no modules to name
 	a := &analysis{
 		cfg:    cfg,
@@ -55,21 +56,16 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.D
 	a.doc.Completeness.Sections = map[string]facts.Section{}
 	a.clocks = snap.Runtime.Clocks()
 	a.describeTarget(info)
-	var err error
-	if a.goroutines, err = groups.Collect(ctx, snap.Runtime, a.frames, groups.Options{
+	a.goroutines = groups.Collect(ctx, snap.Runtime, a.frames, groups.Options{
 		ShowLabel: cfg.showLabel,
 		Clocks:    a.clocks,
-	}); err != nil {
-		return nil, err
-	}
+	})
 	a.doc.Goroutines = a.goroutines.Goroutines
 	a.describeThreads()
 	a.describeScheduler()
 	a.describeGC()
-	if err := a.describeCrash(); err != nil {
-		return nil, err
-	}
+	a.describeCrash()
 	a.judge()
 	a.describeCompleteness()
-	return a.doc, nil
+	return a.doc
 }

@@ -116,6 +116,11 @@ func (a *analysis) describeSections() {
 	} else if n := a.goroutines.Lost; n > 0 {
 		lost = fmt.Sprintf("%d entries of the list of goroutines are not in the core", n)
 	}
+	if n := a.goroutines.Skipped; n > 0 {
+		lost = fmt.Sprintf("%d goroutines were left out: %v", n, a.goroutines.Stopped)
+		add := facts.Gap{What: lost, Effect: "counts and groups are of the goroutines that were walked"}
+		c.Gaps, c.GapsTotal = append([]facts.Gap{add}, c.Gaps...), c.GapsTotal+1
+	}
 	if d.Goroutines == nil {
 		lost = "the list of goroutines is not in the core"
 	}

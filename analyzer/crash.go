@@ -10,7 +10,7 @@ import (
 )
 
 // describeCrash says why the process died.
-func (a *analysis) describeCrash() error {
+func (a *analysis) describeCrash() {
 	p := a.snap.Runtime
 	crash := p.Crash()
 	c := &facts.Crash{
@@ -40,7 +40,6 @@ func (a *analysis) describeCrash() error {
 	if crash.Goroutine != 0 {
 		a.crashStack(c, crash)
 	}
-	return nil
 }
 
 // crashStack writes the stack of the goroutine that panicked or that the signal hit.

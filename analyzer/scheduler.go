@@ -16,13 +16,15 @@ func (a *analysis) describeScheduler() {
 		IdleMs:     maybe(s.IdleMs),
 		SpinningMs: maybe(s.SpinningMs),
 		RunQueue:   maybe(s.RunQueue),
-		PerP:       []facts.P{},
+	}
+	if s.Processors != nil {
+		out.PerP = make([]facts.P, 0, len(s.Processors))
 	}
 	for _, pp := range s.Processors {
 		out.PerP = append(out.PerP, facts.P{
 			ID:       int(pp.ID),
 			Status:   known(processorStatus(pp)),
-			RunQueue: facts.Some(len(pp.RunQueue)),
+			RunQueue: facts.Maybe[int]{V: len(pp.RunQueue), Known: pp.RunQueue != nil},
 			M:        a.machineID(pp.M),
 		})
 	}

@@ -31,6 +31,8 @@ type Result struct {
 	Unreadable int                  // goroutines whose structure or stack is absent
 	Lost       uint64               // entries of the list, live or dead, that are absent
 	IDs        map[image.Addr]int64 // by the address of the g
+	Skipped    int                  // goroutines left out because the context ended
+	Stopped    error                // why it ended
 }
 
 // collector gathers groups goroutine by goroutine.
@@ -73,8 +75,9 @@ type member struct {
 	group *group
 }
 
-// Collect walks the stack of every goroutine and groups them.
-func Collect(ctx context.Context, p *gort.Process, b *frames.Builder, opt Options) (*Result, error) {
+// Collect walks the stack of every goroutine and groups them. When ctx ends, the
+// result is what was done so far.
+func Collect(ctx context.Context, p *gort.Process, b *frames.Builder, opt Options) *Result {
 	c := &collector{
 		process: p, frames: b, opt: opt,
 		groups: make(map[key]*group),
@@ -84,19 +87,21 @@ func Collect(ctx context.Context, p *gort.Process, b *frames.Builder, opt Option
 		result: &Result{IDs: make(map[image.Addr]int64)},
 	}
 	census := p.Goroutines(func(g *gort.Goroutine) {
-		if ctx.Err() == nil {
-			c.add(g)
+		if ctx.Err() != nil {
+			c.result.Skipped++
+			return
 		}
+		c.add(g)
 	})
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("walking goroutine stacks: %w", err)
+	if c.result.Skipped > 0 {
+		c.result.Stopped = context.Cause(ctx)
 	}
 	c.result.Unreadable += census.Unreadable
 	c.result.Lost = census.Lost
 	if census.Err == nil {
 		c.result.Goroutines = c.finish()
 	}
-	return c.result, nil
+	return c.result
 }
 
 // add walks one goroutine.

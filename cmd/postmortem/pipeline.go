@@ -16,5 +16,5 @@ func pipeline(ctx context.Context, core coreread.Config, analysis analyzer.Confi
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	return analyzer.Analyze(ctx, snap, analysis)
+	return analyzer.Analyze(ctx, snap, analysis), nil
 }
