@@ -42,33 +42,35 @@ type variant struct {
 	flags []string
 }
 
+// variants leave DWARF uncompressed, as zstd does better on it, but for "default", which is what go build makes.
 var variants = map[string]variant{
-	"plain":    {},
+	"default":  {},
+	"plain":    {flags: []string{"-ldflags=-compressdwarf=false"}},
 	"w":        {flags: []string{"-ldflags=-w"}},
 	"sw":       {flags: []string{"-ldflags=-s -w"}},
-	"pie":      {flags: []string{"-buildmode=pie"}},
-	"cgo":      {cgo: true},
+	"pie":      {flags: []string{"-buildmode=pie", "-ldflags=-compressdwarf=false"}},
+	"cgo":      {cgo: true, flags: []string{"-ldflags=-compressdwarf=false"}},
 	"cgow":     {cgo: true, flags: []string{"-ldflags=-w"}},
-	"cgopie":   {cgo: true, flags: []string{"-buildmode=pie"}},
-	"external": {cgo: true, flags: []string{"-ldflags=-linkmode=external"}},
+	"cgopie":   {cgo: true, flags: []string{"-buildmode=pie", "-ldflags=-compressdwarf=false"}},
+	"external": {cgo: true, flags: []string{"-ldflags=-linkmode=external -w"}},
 }
 
 // lastPatches and firstPatches are the last and the first release of each minor version.
 var (
 	lastPatches  = []string{"1.18.10", "1.19.13", "1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.9", "1.25.4", "1.26.8", "1.27.3"}
 	firstPatches = []string{"1.18", "1.19", "1.20", "1.21.0", "1.22.0", "1.23.0", "1.24.0", "1.25.0", "1.26.0", "1.27.0"}
-	// richVersions have all scenarios.
-	richVersions = []string{"1.22.12", "1.27.3"}
 )
 
-// richScenarios end by themselves.
-var richScenarios = []string{
-	"crashserver", "crashserver2", "panicvalues", "panicerror", "panicstringer", "panicstring", "panicint", "panicstruct", "panicnil",
-	"repanic", "nilfunc", "divide", "reflectcall", "goexit", "deadlock", "mapwrites", "unlock", "overflow", "oom", "segv", "segvcopy",
-	"selfabort", "busyloop", "gcphase",
+// programScenarios end by themselves.
+var programScenarios = map[string][]string{
+	"rich": {"crashserver", "crashserver2"},
+	"dies": {
+		"panicvalues", "panicerror", "panicstringer", "panicstring", "panicint", "panicstruct", "panicnil", "repanic", "nilfunc", "jumpzero",
+		"divide", "reflectcall", "goexit", "deadlock", "mapwrites", "unlock", "overflow", "oom", "segv", "segvcopy", "selfabort",
+		"busyloop", "gcphase",
+	},
+	"cgo": {"panic", "callback", "segv", "abort"},
 }
-
-var cgoScenarios = []string{"panic", "callback", "segv", "abort"}
 
 func selected(set string) ([]dumpCase, error) {
 	switch set {
@@ -85,63 +87,128 @@ func died(program, scenario, version, variant string) dumpCase {
 	return dumpCase{Program: program, Scenario: scenario, Go: version, Variant: variant, Producer: "kernel"}
 }
 
-// with returns c changed by f.
-func (c dumpCase) with(f func(*dumpCase)) dumpCase {
-	f(&c)
+// allOf is died for every scenario of a program.
+func allOf(program, version, variant string) []dumpCase {
+	var l []dumpCase
+	for _, s := range programScenarios[program] {
+		l = append(l, died(program, s, version, variant))
+	}
+	return l
+}
+
+// killed has a signal from outside end the process.
+func (c dumpCase) killed(s syscall.Signal) dumpCase {
+	c.Signal = s
 	return c
 }
 
-func signalled(s syscall.Signal) func(*dumpCase) { return func(c *dumpCase) { c.Signal = s } }
-
 // snapshot has another program write the core of the living process, which then prints its goroutines on SIGQUIT.
-func snapshot(producer string) func(*dumpCase) {
-	return func(c *dumpCase) { c.Producer, c.Signal = producer, syscall.SIGQUIT }
+func (c dumpCase) snapshot(producer string) dumpCase {
+	c.Producer, c.Signal = producer, syscall.SIGQUIT
+	return c
+}
+
+// cut keeps that many percent of the core.
+func (c dumpCase) cut(percent int) dumpCase {
+	c.Cut = percent
+	return c
+}
+
+// env sets a variable of the process's environment.
+func (c dumpCase) env(s string) dumpCase {
+	c.Env = s
+	return c
+}
+
+// withDebug are the cases of dies that need a GODEBUG setting.
+func withDebug(version, variant string) []dumpCase {
+	return []dumpCase{
+		stalled(version, variant).killed(syscall.SIGQUIT),
+		died("dies", "runaway", version, variant).env("GODEBUG=asyncpreemptoff=1"),
+		died("dies", "panicnilerror", version, variant).env("GODEBUG=panicnil=0"),
+	}
+}
+
+// stalled is a stop-the-world that does not come to its end.
+func stalled(version, variant string) dumpCase {
+	return died("dies", "stwstall", version, variant).env("GODEBUG=asyncpreemptoff=1")
 }
 
 // all is every scenario with every version where that tells something new.
 func all() []dumpCase {
 	var l []dumpCase
 	for _, v := range append(append([]string{}, lastPatches...), firstPatches...) {
-		for _, variant := range []string{"plain", "w", "sw", "pie", "external"} {
+		for _, variant := range []string{"plain", "default", "w", "sw", "pie", "external"} {
 			l = append(l, died("small", "nil", v, variant))
 		}
-		l = append(l, died("small", "index", v, "plain"))
-		for _, s := range cgoScenarios {
-			l = append(l, died("cgo", s, v, "cgo"))
-		}
-		l = append(l, died("cgo", "panic", v, "cgopie"))
+		l = append(l, died("small", "index", v, "plain"), died("cgo", "panic", v, "cgopie"), died("cgo", "panic", v, "cgow"))
+		l = append(l, allOf("cgo", v, "cgo")...)
 	}
 	for _, v := range lastPatches {
-		for _, s := range richScenarios {
-			l = append(l, died("rich", s, v, "plain"))
-		}
+		l = append(l, allOf("rich", v, "plain")...)
+		l = append(l, allOf("dies", v, "plain")...)
 		l = append(l, died("rich", "crashserver", v, "cgo"), died("rich", "crashserver", v, "pie"))
-		l = append(l, ended("rich", v, "plain")...)
+		for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV} {
+			l = append(l, died("rich", "serve", v, "plain").killed(s))
+		}
+		l = append(l, died("dies", "busywait", v, "plain").killed(syscall.SIGQUIT))
+		l = append(l, withDebug(v, "plain")...)
+		l = append(l, died("cgo", "wait", v, "cgo").killed(syscall.SIGQUIT))
 		for _, producer := range []string{"gcore", "dlv"} {
 			l = append(l,
-				died("small", "wait", v, "plain").with(snapshot(producer)),
-				died("rich", "serve", v, "plain").with(snapshot(producer)),
-				died("cgo", "wait", v, "cgopie").with(snapshot(producer)))
+				died("small", "wait", v, "plain").snapshot(producer),
+				died("rich", "serve", v, "plain").snapshot(producer),
+				died("cgo", "wait", v, "cgopie").snapshot(producer))
 		}
-		l = append(l, died("small", "nil", v, "plain").with(func(c *dumpCase) { c.Cut = 60 }))
+		l = append(l, died("small", "nil", v, "plain").cut(60))
+	}
+	crowd := died("dies", "manygoroutines", "1.27.3", "plain").killed(syscall.SIGQUIT)
+	crowd.Args = []string{"100000"}
+	return append(l, crowd)
+}
+
+// committed is the set that lies in the repository: all scenarios for two versions, and one small one for each other, with
+// DWARF where a newer tool may want it, else without, for size.
+func committed() []dumpCase {
+	const old, current = "1.22.12", "1.27.3"
+	var l []dumpCase
+	for _, v := range []struct{ version, rich, dies, cgo string }{{current, "plain", "plain", "cgo"}, {old, "w", "w", "cgow"}} {
+		l = append(l, allOf("rich", v.version, v.rich)...)
+		l = append(l, died("rich", "serve", v.version, v.rich).killed(syscall.SIGQUIT))
+		l = append(l, allOf("dies", v.version, v.dies)...)
+		l = append(l, died("dies", "busywait", v.version, v.dies).killed(syscall.SIGQUIT))
+		l = append(l, withDebug(v.version, v.dies)...)
+		l = append(l, allOf("cgo", v.version, v.cgo)...)
+		l = append(l, died("small", "nil", v.version, "plain"), died("small", "nil", v.version, "pie"))
+	}
+	l = append(l,
+		died("rich", "serve", current, "plain").killed(syscall.SIGABRT),
+		died("rich", "serve", current, "plain").killed(syscall.SIGSEGV),
+		died("small", "index", current, "plain"),
+		died("small", "wait", current, "plain").snapshot("gcore"),
+		died("small", "wait", current, "plain").snapshot("dlv"),
+		stalled(current, "plain").snapshot("gcore"),
+		died("small", "nil", current, "plain").cut(60),
+		died("small", "nil", current, "external"),
+		died("cgo", "panic", current, "cgopie"),
+		died("cgo", "wait", current, "cgopie").snapshot("gcore"),
+		died("small", "wait", old, "pie").snapshot("gcore"),
+		died("small", "wait", old, "plain").snapshot("dlv"),
+		died("small", "index", "1.21.13", "w"),
+	)
+	for _, v := range lastPatches {
+		switch v {
+		case old, current:
+		case "1.18.10", "1.25.4":
+			l = append(l, died("small", "nil", v, "plain"))
+		case "1.26.8":
+			l = append(l, died("small", "nil", v, "default"))
+		default:
+			l = append(l, died("small", "nil", v, "w"))
+		}
+	}
+	for _, v := range firstPatches {
+		l = append(l, died("small", "nil", v, "w"))
 	}
 	return l
-}
-
-// ended are the cases of the rich program that a signal ends from outside.
-func ended(program, version, variant string) []dumpCase {
-	serve := died(program, "serve", version, variant)
-	return []dumpCase{
-		serve.with(signalled(syscall.SIGQUIT)),
-		serve.with(signalled(syscall.SIGABRT)),
-		serve.with(signalled(syscall.SIGSEGV)),
-		died(program, "stwstall", version, variant).with(func(c *dumpCase) {
-			c.Signal, c.Env = syscall.SIGQUIT, "GODEBUG=asyncpreemptoff=1"
-		}),
-	}
-}
-
-// committed is the set that lies in the repository.
-func committed() []dumpCase {
-	return nil
 }

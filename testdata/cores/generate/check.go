@@ -1,4 +1,60 @@
 package main
 
-// check says whether the print of a process is complete enough to be compared with, and what is odd about it.
-func (c dumpCase) check(p *process) ([]string, error) { return nil, nil }
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"postmortem/internal/traceback"
+)
+
+// stray are lines that a whole print has outside of stacks, panics and signals.
+var stray = regexp.MustCompile(`^(runtime: |unexpected fault address |\d{4}/\d\d/\d\d )`)
+
+// check says whether the print of a process can be compared with: threads that print at the same time spoil it, and a
+// process can die before all of them have.
+func (c dumpCase) check(p *process) (notes []string, err error) {
+	print := traceback.Parse(string(p.stderr))
+	blocks := print.ByID()
+	if len(blocks) == 0 {
+		return nil, fmt.Errorf("no goroutine in the print:\n%s", p.stderr)
+	}
+	for _, n := range print.Notes {
+		if !stray.MatchString(n.Text) {
+			return nil, fmt.Errorf("line %d of the print is torn: %s", n.Line, n.Text)
+		}
+	}
+	for id, b := range blocks {
+		if len(b.Frames) == 0 && !b.StackUnavailable {
+			return nil, fmt.Errorf("goroutine %d has no frames in the print", id)
+		}
+		for _, n := range b.Notes {
+			notes = append(notes, fmt.Sprintf("goroutine %d: %s", id, n.Text))
+		}
+	}
+	var truth struct {
+		Goroutines int `json:"goroutines"`
+	}
+	if err := json.NewDecoder(bytes.NewReader(p.stdout)).Decode(&truth); err != nil {
+		return nil, fmt.Errorf("what the process says of itself: %w", err)
+	}
+	if len(blocks) < truth.Goroutines {
+		notes = append(notes, fmt.Sprintf("%d goroutines are printed, %d were alive shortly before", len(blocks), truth.Goroutines))
+	}
+	if n := threads(print); n > 1 {
+		notes = append(notes, fmt.Sprintf("%d threads have printed", n))
+	}
+	return notes, nil
+}
+
+// threads counts the threads that a signal made print.
+func threads(print *traceback.Print) int {
+	n := 0
+	for _, part := range print.Parts {
+		if part.Signal >= 0 {
+			n++
+		}
+	}
+	return n
+}

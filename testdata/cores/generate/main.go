@@ -25,6 +25,7 @@ type config struct {
 	tries   int    // how often a case is run until its print is complete
 	dlv     string
 	work    string
+	saved   map[string]bool // the shared binaries that are there already
 }
 
 func main() {
@@ -35,7 +36,7 @@ func main() {
 }
 
 func run() error {
-	var cfg config
+	cfg := config{saved: map[string]bool{}}
 	set := flag.String("set", "committed", "which cases: committed, all")
 	only := flag.String("only", "", "only cases whose name matches this `regexp`")
 	list := flag.Bool("list", false, "only list the cases")

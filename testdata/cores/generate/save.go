@@ -94,7 +94,11 @@ func (c dumpCase) save(cfg config, p *process, binary string, m *meta) (*meta, e
 	} else {
 		shared := filepath.Join(cfg.out, "bin", c.binaryName()+".zst")
 		m.Binary = "../../bin/" + filepath.Base(shared)
-		err = firstError(os.MkdirAll(filepath.Dir(shared), 0o755), compress(p.core, filepath.Join(dir, "core.zst")), compress(binary, shared))
+		err = firstError(os.MkdirAll(filepath.Dir(shared), 0o755), compress(p.core, filepath.Join(dir, "core.zst")))
+		if err == nil && !cfg.saved[shared] {
+			err = compress(binary, shared)
+			cfg.saved[shared] = err == nil
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package main
 #cgo CFLAGS: -O1 -g
 #cgo LDFLAGS: -lpthread
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,7 +21,14 @@ static __attribute__((noinline)) void c_call_crash(int n) { goCrash(n); __asm__ 
 static __attribute__((noinline)) int c_fault(int *p) { *p = 1; return *p; }
 static __attribute__((noinline)) void c_abort(void) { abort(); }
 
-static void *thread_wait(void *p) { c_wait(1); return p; }
+// thread_wait takes no signals: a SIGQUIT that the runtime passes on would end the process there, in the middle of its print.
+static void *thread_wait(void *p) {
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	c_wait(1);
+	return p;
+}
 static void *thread_into_go(void *p) { goPark(4); return p; }
 static void c_start(void *(*f)(void *)) {
 	pthread_t t;

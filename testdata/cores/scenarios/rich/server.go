@@ -104,7 +104,7 @@ func startWorld() *service {
 	mux.HandleFunc("/upload", s.upload)
 	mux.HandleFunc("/audit", s.audit)
 	mux.HandleFunc("/report", report)
-	mux.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) { panic("recovered and logged by net/http") })
 	mux.Handle("/", logged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello") })))
 	srv := &http.Server{Handler: logged(mux), ReadHeaderTimeout: time.Minute}
 	go srv.Serve(l)

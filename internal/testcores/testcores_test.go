@@ -1,0 +1,104 @@
+package testcores_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postmortem/internal/testcores"
+	"postmortem/internal/traceback"
+)
+
+// limit is the size that the committed set keeps to, in bytes.
+const limit = 40 << 20
+
+// TestSet holds the committed set against what it is for.
+func TestSet(t *testing.T) {
+	cores := testcores.All(t)
+	size := int64(0)
+	seen := map[string]bool{}
+	has := map[string]int{}
+	for _, c := range cores {
+		for _, path := range []string{c.PackedCore(), c.PackedBinary()} {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if path = filepath.Clean(path); !seen[path] {
+				seen[path] = true
+				size += info.Size()
+			}
+		}
+		for _, key := range []string{"go " + c.Go, "variant " + c.Variant, "producer " + c.Producer, "scenario " + c.Program + " " + c.Scenario} {
+			has[key]++
+		}
+		if c.Cut != 0 {
+			has["cut"]++
+		}
+		truth := c.Truth(t)
+		if truth.PID != c.PID || truth.Go != "go"+c.Go || truth.GOMAXPROCS != 2 || truth.Goroutines == 0 {
+			t.Errorf("%s: the process says %+v", c.Name, truth)
+		}
+		print := traceback.Parse(c.Stderr(t))
+		if n := len(print.ByID()); n < truth.Goroutines && len(c.Notes) == 0 {
+			t.Errorf("%s: %d goroutines printed, %d alive", c.Name, n, truth.Goroutines)
+		}
+		if strings.Contains(c.Stderr(t), "/root/") || strings.Contains(c.Stderr(t), "/home/") {
+			t.Errorf("%s: the print shows a path of the machine that made it", c.Name)
+		}
+	}
+	if size > limit {
+		t.Errorf("%d bytes of cores and binaries, at most %d are allowed", size, limit)
+	}
+	for _, key := range []string{
+		"go 1.18", "go 1.18.10", "go 1.19", "go 1.19.13", "go 1.20", "go 1.20.14", "go 1.21.0", "go 1.21.13", "go 1.22.0", "go 1.22.12",
+		"go 1.23.0", "go 1.23.12", "go 1.24.0", "go 1.24.9", "go 1.25.0", "go 1.25.4", "go 1.26.0", "go 1.26.8", "go 1.27.0", "go 1.27.3",
+		"variant plain", "variant w", "variant pie", "variant cgo", "variant cgopie", "variant external", "variant default",
+		"producer kernel", "producer gcore", "producer dlv", "cut", "scenario rich crashserver", "scenario dies overflow", "scenario cgo segv",
+	} {
+		if has[key] == 0 {
+			t.Errorf("no core with %s", key)
+		}
+	}
+}
+
+// TestUnpack compares an unpacked core with what the zstd program makes of it, where that is installed, and sees that it
+// goes with its tests.
+func TestUnpack(t *testing.T) {
+	c := testcores.Get(t, "small-nil-1.27.3-plain")
+	var path string
+	t.Run("first", func(t *testing.T) {
+		path = c.CorePath(t)
+		t.Run("second", func(t *testing.T) {
+			if again := c.CorePath(t); again != path {
+				t.Errorf("unpacked twice, to %s and %s", path, again)
+			}
+		})
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int64(len(got)) != c.CoreBytes {
+			t.Errorf("%d bytes, want %d", len(got), c.CoreBytes)
+		}
+		if !bytes.HasPrefix(got, []byte("\x7fELF")) {
+			t.Errorf("starts with %q", got[:4])
+		}
+		if zstd, err := exec.LookPath("zstd"); err == nil {
+			want, err := exec.Command(zstd, "-dc", c.PackedCore()).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Error("differs from what zstd unpacks")
+			}
+		}
+	})
+	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
+		t.Errorf("still there after its tests: %v", err)
+	}
+}
