@@ -124,21 +124,18 @@ func stopWarning(s facts.StopTheWorld) text {
 		return say(t, ".")
 	}
 	var parts []string
-	for _, w := range s.WaitingFor {
+	for _, w := range s.WaitingFor[:min(8, len(s.WaitingFor))] {
 		var p []string
-		if w.P.Known {
-			p = append(p, fmt.Sprintf("P %d", w.P.V))
-		}
 		if w.Goroutine.Known {
 			p = append(p, goid(w.Goroutine.V))
 		}
+		if w.P.Known {
+			p = append(p, fmt.Sprintf("on P %d", w.P.V))
+		}
 		if w.Thread.Known {
-			p = append(p, fmt.Sprintf("thread %d", w.Thread.V))
+			p = append(p, fmt.Sprintf("(thread %d)", w.Thread.V))
 		}
 		parts = append(parts, strings.Join(p, " "))
-		if len(parts) == 8 {
-			break
-		}
 	}
 	return say(t, "; not stopped yet: ", strings.Join(parts, ", "), ".")
 }
@@ -225,12 +222,10 @@ func (a *author) targetPart() []block {
 		r.add("load bias", or(b.LoadBias, hex))
 	}
 	if c := t.Core; c != nil {
-		r.add("core", lit(c.Name), " by ", string(c.Producer), ", compression ", c.Compression, ", ",
-			or(c.FileBytes, size), " on disk, ", or(c.MemoryBytes, size), " of memory")
+		r.add("core", coreLine(c))
 	}
 	if p := t.Process; p != nil {
-		r.add("process", or(p.Comm, same), ", pid ", or(p.PID, func(n int) string { return fmt.Sprint(n) }), ", ",
-			or(p.Threads, func(n int) string { return plural(n, "thread") }))
+		r.add("process", processLine(p))
 	}
 	r.add("instance", or(t.InstanceID, same))
 	r.add("started", or(t.Time.Started, clock))
@@ -247,6 +242,16 @@ func (a *author) targetPart() []block {
 		r.add("context "+k, a.doc.Context[k])
 	}
 	return []block{r.t}
+}
+
+func coreLine(c *facts.Core) text {
+	return say(lit(c.Name), " by ", string(c.Producer), ", compression ", c.Compression, ", ",
+		or(c.FileBytes, size), " on disk, ", or(c.MemoryBytes, size), " of memory")
+}
+
+func processLine(p *facts.Process) text {
+	return say(or(p.Comm, same), ", pid ", or(p.PID, func(n int) string { return fmt.Sprint(n) }), ", ",
+		or(p.Threads, func(n int) string { return plural(n, "thread") }))
 }
 
 func (a *author) modified() string {

@@ -18,7 +18,9 @@ func renderMarkdown(w io.Writer, p *page) error {
 		m.line("> " + m.inline(p.alert, false))
 		m.line("")
 	}
-	m.lines(p.head)
+	if len(p.head) > 0 {
+		m.lines(p.head)
+	}
 	for _, t := range p.what {
 		m.line("")
 		m.line(m.inline(t, false))

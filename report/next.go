@@ -229,7 +229,7 @@ func (a *author) developerNative() []text {
 	case f == nil:
 		return []text{say("the thread's registers below and the library's own symbols tell the place; ", lit("gdb"), " on core and binary walks C stacks.")}
 	case f.Trust == facts.TrustCgo || !f.File.Known:
-		return []text{say(lit(f.Func), " is an offset in a library: ", lit("addr2line"), " with exactly that library's debug file names the line; which Go code called it stands on the stack above.")}
+		return []text{say(lit(f.Func), " is in C code, as file and offset: ", lit("addr2line"), " with the debug information of exactly that file names the line; the Go code that called it stands on the stack above.")}
 	}
 	return []text{say("in ", a.at(f), ": memory from unsafe, mmap or C is what Go code faults on outside of a panic.")}
 }

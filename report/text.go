@@ -157,9 +157,32 @@ func (t *terminal) styled(word string, s style) string {
 	return "\x1b[1m" + word + "\x1b[0m"
 }
 
+// pairs writes keys and values; a long value goes on below itself, uncut, since it
+// may be what one wants to copy.
+func (t *terminal) pairs(b table) {
+	if len(b.head) > 0 {
+		t.wrap(say(b.head[0]), indent, indent)
+	}
+	width := 0
+	for _, r := range b.rows {
+		width = max(width, min(maxKey, twwidth.Width(plainText(r[0]))))
+	}
+	for _, r := range b.rows {
+		key := pad(middle(plainText(r[0]), maxKey), width)
+		t.wrap(r[1], indent+key+"  ", indent+strings.Repeat(" ", width+2))
+	}
+}
+
+// maxKey is the most columns of a key.
+const maxKey = 32
+
 // table writes columns without borders; what does not fit is cut in the middle.
 func (t *terminal) table(b table) error {
 	if len(b.rows) == 0 {
+		return nil
+	}
+	if len(b.rows[0]) == 2 {
+		t.pairs(b)
 		return nil
 	}
 	cells := make([][][]string, len(b.rows)) // row, column, line

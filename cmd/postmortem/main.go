@@ -49,11 +49,7 @@ type app struct {
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			code = bug(stderr, r)
-		}
-	}()
+	defer rescue(stderr, &code)
 	// A mapped input that shrinks while it is read faults; that is an error, not a crash.
 	debug.SetPanicOnFault(true)
 
@@ -77,15 +73,20 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	return exit.code
 }
 
-// bug reports a panic of our own.
-func bug(stderr io.Writer, r any) int {
+// rescue, deferred, turns a panic into an exit code.
+func rescue(stderr io.Writer, code *int) {
+	r := recover()
+	if r == nil {
+		return
+	}
 	if fault, ok := r.(interface{ Addr() uintptr }); ok {
 		fmt.Fprintf(stderr, "postmortem: reading an input faulted at %#x: the file was probably truncated while it was read; run again on a copy that nothing writes to\n", fault.Addr())
-		return exitInput
+		*code = exitInput
+		return
 	}
 	fmt.Fprintf(stderr, "postmortem: bug in postmortem: %s: no report was made; please report it with the lines below\n", oneLine(fmt.Sprint(r)))
 	stderr.Write(debug.Stack())
-	return exitBug
+	*code = exitBug
 }
 
 // oneLine makes a message of any origin one printable line.
@@ -110,6 +111,6 @@ func newRoot(a *app) *cobra.Command {
 			return usagef("no command is given: postmortem analyze CORE BINARY is the main one, --help lists all")
 		},
 	}
-	root.AddCommand(newAnalyze(a), newRender(a), newVersion(a))
+	root.AddCommand(newAnalyze(a), newIdentify(a), newRender(a), newVersion(a))
 	return root
 }

@@ -54,7 +54,7 @@ func (o *output) targets(a *app) ([]target, error) {
 		return nil, usagef("several formats need --out-dir DIR to write to")
 	case o.file == "" || o.file == "-":
 		f := report.Markdown
-		if term.IsTerminal(int(a.stdout.Fd())) {
+		if _, ok := terminalWidth(int(a.stdout.Fd())); ok {
 			f = report.Text
 		}
 		if len(formats) == 1 {
@@ -103,19 +103,29 @@ func (o *output) dirTargets(formats []report.Format) ([]target, error) {
 	return out, nil
 }
 
-// write writes one report.
-func (t target) write(a *app, v *report.View) error {
+// write writes one report with render.
+func (t target) write(a *app, render func(io.Writer, report.Config) error) error {
 	cfg := report.Config{Format: t.format}
-	if t.path == "" {
-		if fd := int(a.stdout.Fd()); term.IsTerminal(fd) {
-			if w, _, err := term.GetSize(fd); err == nil {
-				cfg.Width = w
-			}
-			cfg.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-		}
-		return outputError("standard output", report.Render(a.stdout, cfg, v))
+	if t.path != "" {
+		return outputError(t.path, writeWhole(t.path, func(w io.Writer) error { return render(w, cfg) }))
 	}
-	return outputError(t.path, writeWhole(t.path, func(w io.Writer) error { return report.Render(w, cfg, v) }))
+	if width, ok := terminalWidth(int(a.stdout.Fd())); ok {
+		cfg.Width = width
+		cfg.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return outputError("standard output", render(a.stdout, cfg))
+}
+
+// terminalWidth is the width of the terminal that fd is, ok false when it is none.
+func terminalWidth(fd int) (width int, ok bool) {
+	if !term.IsTerminal(fd) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil {
+		return 0, true
+	}
+	return width, true
 }
 
 // outputError is an output that could not be written.

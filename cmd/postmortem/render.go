@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func newRender(a *app) *cobra.Command {
 func finish(a *app, doc *facts.Document, targets []target, ok *gates) error {
 	view := report.NewView(doc)
 	for _, t := range targets {
-		if err := t.write(a, view); err != nil {
+		if err := t.write(a, func(w io.Writer, cfg report.Config) error { return report.Render(w, cfg, view) }); err != nil {
 			return err
 		}
 	}
