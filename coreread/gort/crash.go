@@ -38,7 +38,7 @@ type Crash struct {
 	Thread    int        // the id of its thread, also of one that is no Machine; 0 when unknown
 
 	First *Signal // the first signal that was delivered, nil when none led to the end
-	Dump  *Signal // the one that wrote the core, nil when the core names none
+	Dump  *Signal // the one that wrote the core; nil for none, as in most snapshots
 
 	Panics    []Panic // of Goroutine, newest first
 	PrintTail string  // see PrintTail
@@ -76,6 +76,9 @@ func (p *Process) Crash() *Crash {
 	case p.snapshot(c) && (death == nil || p.Core.Producer != elfcore.Delve):
 		c.Kind = CrashSnapshot
 		c.AlsoDying, c.Relayed = nil, nil
+		if c.Dump != nil && (c.Dump.Number == sigSTOP || c.Dump.Number == sigTRAP) {
+			c.Dump = nil // how the debugger stopped it
+		}
 	case death != nil:
 		c.Machine, c.Thread, c.Goroutine = death.machine, death.machine.TID, death.goroutine
 		p.explain(c, death)
@@ -174,11 +177,11 @@ func (p *Process) explainThrow(c *Crash, d *death) {
 				c.MessageFrom = "what the runtime printed"
 			}
 		}
-	case len(printed) == 1:
-		c.Message, c.MessageFrom = printed[0], "what the runtime printed"
-	case len(printed) > 1:
-		// Several threads threw; the lines stand in the order in which they did.
-		c.Message, c.MessageFrom = printed[0], "the first fatal error that the runtime printed"
+	case len(printed) > 0:
+		// Of several threads that threw the first has printed first; what comes
+		// before, the program has printed itself.
+		c.Message = printed[max(0, len(printed)-1-len(c.AlsoDying))]
+		c.MessageFrom = "the fatal errors that the runtime printed"
 	}
 	c.Kind = kindOfFatal(c.Message)
 }
@@ -212,17 +215,23 @@ func (p *Process) explainSignal(c *Crash, s *Signal) {
 	}
 }
 
-// explainDump tells of a signal that ended the process without the runtime: it
-// was not handled, or its handler is gone from the thread.
+// explainDump tells of a signal that ended the process without the runtime's
+// ado: nothing handled it, or the runtime raised it anew after it had hit a thread
+// that is none of Go's (runtime.raisebadsignal).
 func (p *Process) explainDump(c *Crash) {
 	c.First, c.Thread = c.Dump, c.Dump.Thread
-	p.explainSignal(c, c.Dump)
 	if m, ok := p.byThread[c.Thread]; ok {
-		c.Machine, c.Goroutine = m, m.CurG
-		if c.First.PC == 0 && m.Thread != nil {
-			first := *c.First
-			first.PC = m.Thread.Regs.PC
-			c.First = &first
+		c.Machine = m
+		if g, err := p.GoroutineAt(m.CurG); err == nil && !g.Status.Dead() && !p.borrowedBySignal(&g) {
+			c.Goroutine = g.Addr
+		}
+		if first := p.firstDelivered(m); first != nil && first.Number == c.Dump.Number {
+			c.First = first
+		} else if m.Thread != nil {
+			hit := *c.Dump
+			hit.PC = m.Thread.Regs.PC
+			c.First = &hit
 		}
 	}
+	p.explainSignal(c, c.First)
 }

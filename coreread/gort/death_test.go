@@ -20,18 +20,18 @@ import (
 // deathToolchains names toolchains to test besides the installed one, as GOTOOLCHAIN does.
 const deathToolchains = "POSTMORTEM_TOOLCHAINS"
 
-// deathProgram builds testdata/death with a toolchain, "" being the installed
-// one, and returns its path and the minor version of Go that built it.
-func deathProgram(t *testing.T, toolchain string) (binary string, minor int) {
+// deathProgram builds a program of testdata with a toolchain, "" being the
+// installed one, and returns its path and the minor version of Go that built it.
+func deathProgram(t *testing.T, name, toolchain, cgo string) (binary string, minor int) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("testdata/death")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
 	goTool := func(args ...string) string {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=-buildvcs=false", "GOWORK=off")
 		if toolchain != "" {
 			cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
 		}
@@ -47,8 +47,13 @@ func deathProgram(t *testing.T, toolchain string) (binary string, minor int) {
 	if minor >= 23 { // loops over functions
 		goTool("mod", "edit", "-go=1.23")
 	}
-	goTool("build", "-trimpath", "-o", "death", ".")
-	return filepath.Join(dir, "death"), minor
+	goTool("build", "-trimpath", "-o", name, ".")
+	return filepath.Join(dir, name), minor
+}
+
+// toolchains are those to test with, "" being the installed one.
+func toolchains() []string {
+	return append([]string{""}, strings.Fields(os.Getenv(deathToolchains))...)
 }
 
 // died is a process that has died, and what is read of it.
@@ -93,9 +98,9 @@ func needCores(t *testing.T) {
 // cores, and holds what is read against what they printed.
 func TestDeaths(t *testing.T) {
 	needCores(t)
-	for _, toolchain := range append([]string{""}, strings.Fields(os.Getenv(deathToolchains))...) {
+	for _, toolchain := range toolchains() {
 		t.Run("toolchain"+toolchain, func(t *testing.T) {
-			binary, minor := deathProgram(t, toolchain)
+			binary, minor := deathProgram(t, "death", toolchain, "0")
 			for scenario, check := range map[string]func(*testing.T, *died){
 				"values":          checkTypes,
 				"faults":          checkTypes,
@@ -115,6 +120,79 @@ func TestDeaths(t *testing.T) {
 					d := die(t, binary, scenario, minor)
 					checkAsPrinted(t, d.crash, d.Runtime, d.stderr)
 					check(t, d)
+				})
+			}
+		})
+	}
+}
+
+// TestDeathsInC has threads that C made die: the runtime raises their signals
+// anew, and only the first one tells.
+func TestDeathsInC(t *testing.T) {
+	needCores(t)
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no C compiler")
+	}
+	for _, toolchain := range toolchains() {
+		t.Run("toolchain"+toolchain, func(t *testing.T) {
+			binary, minor := deathProgram(t, "cthread", toolchain, "1")
+			for scenario, want := range map[string]gort.Signal{
+				"fault": {Name: "SIGSEGV", CodeName: "SEGV_MAPERR", FaultAddr: 0x1230, Who: gort.SenderKernel},
+				"raise": {Name: "SIGSEGV", CodeName: "SI_TKILL", Who: gort.SenderSelf},
+				"abort": {Name: "SIGABRT", CodeName: "SI_TKILL", Who: gort.SenderSelf},
+			} {
+				t.Run(scenario, func(t *testing.T) {
+					c := die(t, binary, scenario, minor).crash
+					kind := gort.CrashSignal
+					if scenario == "abort" {
+						kind = gort.CrashAbortSelf
+					}
+					s := c.First
+					if c.Kind != kind || s == nil || s.Name != want.Name || s.CodeName != want.CodeName || s.FaultAddr != want.FaultAddr || s.Who != want.Who {
+						t.Errorf("%s, signal %+v; want %s, %+v", c.Kind, s, kind, want)
+					}
+					if c.Goroutine != 0 || c.Dump == nil || c.Dump.CodeName != "SI_TKILL" || c.Thread != c.Dump.Thread {
+						t.Errorf("goroutine %v, thread %d, core of signal %+v", c.Goroutine, c.Thread, c.Dump)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestDelveAtDeath has Delve dump processes at the moment of their death, when
+// the runtime has not yet marked the thread.
+func TestDelveAtDeath(t *testing.T) {
+	delve, err := exec.LookPath("dlv")
+	if err != nil {
+		t.Skip("no dlv")
+	}
+	for _, toolchain := range toolchains() {
+		t.Run("toolchain"+toolchain, func(t *testing.T) {
+			binary, _ := deathProgram(t, "death", toolchain, "0")
+			for scenario, want := range map[string]gort.Crash{
+				"faults":     {Kind: gort.CrashPanic, Message: "runtime error: index out of range [7] with length 3"},
+				"printed":    {Kind: gort.CrashFatal, Message: "sync: unlock of unlocked mutex"},
+				"breakpoint": {Kind: gort.CrashSnapshot},
+			} {
+				t.Run(scenario, func(t *testing.T) {
+					core := filepath.Join(t.TempDir(), "core")
+					commands := filepath.Join(filepath.Dir(core), "commands")
+					if err := os.WriteFile(commands, []byte("continue\ndump "+core+"\nexit\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					cmd := exec.Command(delve, "exec", "--check-go-version=false", "--allow-non-terminal-interactive=true", "--init", commands, binary, scenario)
+					if out, err := cmd.CombinedOutput(); err != nil {
+						t.Skipf("%s: %v\n%s", cmd, err, out)
+					}
+					s, err := coreread.Open(context.Background(), coreread.Config{Core: core, Binary: binary})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer s.Close()
+					if got := s.Runtime.Crash(); got.Kind != want.Kind || got.Message != want.Message {
+						t.Errorf("%s %q, want %s %q", got.Kind, got.Message, want.Kind, want.Message)
+					}
 				})
 			}
 		})

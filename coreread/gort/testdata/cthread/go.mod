@@ -1,0 +1,3 @@
+module example.com/cthread
+
+go 1.18
