@@ -1,14 +1,10 @@
-# The README's two commands are `make report` and `make test`.
-
 .PHONY: build test report cores
 
 build:
 	go build -o bin/ ./cmd/postmortem
 
-# Every test. The cores that they read are committed.
 test:
 	go test ./...
 
-# The main job, on a committed core.
-report:
-	go run ./cmd/postmortem analyze testdata/cores/REPORT_CORE testdata/cores/REPORT_BIN
+report: build
+	bin/postmortem analyze testdata/cores/dumps/small-nil-1.27.3-plain/core.zst testdata/cores/bin/small-1.27.3-plain.zst
