@@ -74,8 +74,6 @@ const (
 	SwissMaps
 	// TraceV2: execution traces are written by generations, into buffers of the M.
 	TraceV2
-
-	featureCount
 )
 
 // featureRow turns a feature on in a range of releases: since inclusive, until

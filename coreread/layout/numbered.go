@@ -17,8 +17,8 @@ type numbered struct {
 const open release = 0
 
 // readStrings returns the texts of an enumeration by number. The table serves
-// the releases that it was made from; in any other build the runtime's own
-// array of strings, which has to be believed where it can be read, comes first.
+// published releases; in any other build the array of strings in the binary
+// comes first, where it can be read.
 func (l *Layout) readStrings(variable string, rows []numbered) []string {
 	_, known := newest(l.version.Minor)
 	if !known || l.uncertain() != NoDoubt {
@@ -60,9 +60,9 @@ func (l *Layout) HasWaitReason(n uint8) bool {
 	return int(n) < len(t) && (n == 0 || t[n] != "")
 }
 
-// STWReason returns why the world was stopped (stwReason, since 1.21), without
-// the "(test)" ones of the runtime's own tests left out. A number that this
-// version does not have is "unknown stop-the-world reason N".
+// STWReason returns the text of a reason to stop the world (stwReason, since
+// 1.21), also of those that only the runtime's own tests have. A number that
+// this version does not have is "unknown stop-the-world reason N".
 func (l *Layout) STWReason(n uint8) string {
 	return textOf(l.stwReasons(), n, "unknown stop-the-world reason")
 }
