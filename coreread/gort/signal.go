@@ -72,15 +72,6 @@ func (s *Signal) RuntimeLine() string {
 	return fmt.Sprintf("[signal %s code=%#x addr=%#x pc=%#x]", s.Text(), uint64(s.Code), uint64(s.FaultAddr), uint64(s.PC))
 }
 
-// fault reports whether the CPU raises the signal for what an instruction did.
-func fault(number int) bool {
-	switch number {
-	case sigILL, sigTRAP, sigBUS, sigFPE, sigSEGV, 16, sigSYS:
-		return true
-	}
-	return false
-}
-
 // signalOf describes a siginfo.
 func (p *Process) signalOf(info *elfcore.SigInfo, thread int, source string) *Signal {
 	s := &Signal{
