@@ -16,8 +16,8 @@ func (e *UnsupportedError) Error() string { return fmt.Sprintf("%s; this is %s",
 // ErrNoDWARF is a binary without readable DWARF: stripped, or linked with -w.
 var ErrNoDWARF = errors.New("the binary has no DWARF (built with -ldflags=-w, or stripped): values need it")
 
-// ErrNoGoroutine is an id that no goroutine in the core has.
-var ErrNoGoroutine = errors.New("no such goroutine in the core")
+// ErrNoGoroutine is an id that no goroutine has whose descriptor the core holds.
+var ErrNoGoroutine = errors.New("no such goroutine in the core, or it cannot be read")
 
 // AbandonedError is a call into Delve that was still running when its time was over.
 type AbandonedError struct {

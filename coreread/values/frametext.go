@@ -2,6 +2,7 @@ package values
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/go-delve/delve/pkg/proc"
 )
@@ -12,7 +13,9 @@ type frameText struct {
 	left      int // bytes of text that the frame may still take
 	room      int // variables that the frame may still show
 	dropped   int // variables that were not shown for want of either
-	optimized bool
+	optimised bool
+	inlined   bool
+	firstLine int // of the function; 0 when not known
 	mem       *memory
 	seen      map[shown]bool
 }
@@ -26,8 +29,7 @@ type shown struct {
 func (t *frameText) frame(vars []*proc.Variable) (arguments, locals []Variable, problem string) {
 	t.seen, t.room = map[shown]bool{}, t.limits.Variables
 	for _, v := range vars {
-		// Unnamed results have no value before the return; names with a dot are the compiler's own.
-		if v.Name == "" || v.Name == "_" || v.Name[0] == '~' || v.Name[0] == '.' {
+		if t.compilersOwn(v) {
 			continue
 		}
 		if t.room == 0 || t.left <= 0 {
@@ -49,6 +51,20 @@ func (t *frameText) frame(vars []*proc.Variable) (arguments, locals []Variable, 
 	return arguments, locals, problem
 }
 
+// compilersOwn is true for what is not in the source. Unnamed results have no value before the return. From Go 1.27 on
+// there are also the words that a variable was taken apart into, as "text.ptr", and "vflag" for the field flag of a
+// variable v, the latter also of functions that were inlined (SplitSlot in cmd/compile/internal/ssa/func.go).
+func (t *frameText) compilersOwn(v *proc.Variable) bool {
+	if v.Name == "" || v.Name == "_" || v.Name[0] == '~' || strings.ContainsAny(v.Name, ".[") {
+		return true
+	}
+	return t.optimised && !t.inlined && !parameter(v) && v.DeclLine > 0 && v.DeclLine < int64(t.firstLine)
+}
+
+func parameter(v *proc.Variable) bool {
+	return v.Flags&(proc.VariableArgument|proc.VariableReturnArgument) != 0
+}
+
 // variable renders one variable.
 func (t *frameText) variable(v *proc.Variable) Variable {
 	out := Variable{
@@ -60,17 +76,12 @@ func (t *frameText) variable(v *proc.Variable) Variable {
 		out.Unreadable = reason(v.Unreadable)
 		return out
 	}
-	where := locationOf(v)
-	lost, placed := where.missing(v.DwarfType, t.optimized)
-	switch {
-	case !where.known:
-		out.Unreadable = optimisedAway
-		return out
-	case !placed:
-		out.Unreadable = partlyAway
-		return out
-	case v.Unreadable != nil:
-		out.Unreadable = reason(v.Unreadable)
+	lost, problem := locationOf(v).missing(v.DwarfType, compilation{t.optimised, parameter(v) && !t.inlined})
+	if problem == "" && v.Unreadable != nil {
+		problem = reason(v.Unreadable)
+	}
+	if problem != "" {
+		out.Unreadable = problem
 		return out
 	}
 	p := &printer{limits: t.limits, left: max(min(t.limits.ValueBytes, t.left)-len(ellipsis), 0), mem: t.mem, seen: t.seen}

@@ -11,7 +11,10 @@ import (
 )
 
 // Goroutine reads the variables of the innermost frames of goroutine id, innermost frame first. Frames of the runtime
-// (its panic machinery above a crash, its callers below main) are left out and not counted.
+// (its panic machinery above a crash, its callers below main) and of unknown functions are left out and not counted.
+//
+// The frames are those that Delve finds. Where C code without frame pointers is on the stack, it may find wrong ones: a
+// caller that has walked the stack itself should take the values of those frames only whose PC and SP it has found too.
 //
 // Frames that were read before something went wrong come with the error: ErrNoGoroutine, an *AbandonedError when ctx
 // or limits.Time ended, after which the reader is of no further use, or what Delve says.
@@ -93,7 +96,7 @@ func (w *walk) goroutine(id uint64) error {
 		if frames[i].Err != nil {
 			return fmt.Errorf("unwinding the stack: %w", frames[i].Err)
 		}
-		if ofRuntime(frames[i]) {
+		if frames[i].Call.Fn == nil || ofRuntime(frames[i]) {
 			continue
 		}
 		n++
@@ -138,19 +141,21 @@ func calleeOf(frames []proc.Stackframe, i int) string {
 // frame reads one frame: frames[0] of the frames from it outward.
 func (w *walk) frame(g *proc.G, thread int, frames []proc.Stackframe, callee string) FrameValues {
 	f := frames[0]
-	out := FrameValues{File: f.Call.File, Line: f.Call.Line, PC: f.Current.PC, Inlined: f.Inlined}
-	if f.Call.Fn == nil {
-		out.Problem = "no function is known here"
-		return out
+	out := FrameValues{
+		Func: f.Call.Fn.Name, File: f.Call.File, Line: f.Call.Line,
+		PC: f.Current.PC, SP: f.Regs.SP(), Inlined: f.Inlined,
 	}
-	out.Func = f.Call.Fn.Name
 	scope := frameScope{w: w, g: g, thread: thread, frames: frames, callee: callee}
 	vars, problem := scope.variables()
 	if problem != "" {
 		out.Problem = problem
 		return out
 	}
-	text := &frameText{limits: w.limits, left: min(w.limits.FrameBytes, w.left), optimized: f.Call.Fn.Optimized(), mem: w.mem}
+	text := &frameText{
+		limits: w.limits, left: min(w.limits.FrameBytes, w.left),
+		optimised: f.Call.Fn.Optimized(), inlined: f.Inlined, mem: w.mem,
+	}
+	_, text.firstLine, _ = w.target.BinInfo().PCToLine(f.Call.Fn.Entry)
 	before := text.left
 	out.Arguments, out.Locals, out.Problem = text.frame(vars)
 	w.left -= before - text.left

@@ -55,6 +55,9 @@ func (in *inputs) readBinary() (err error) {
 	if in.binaryELF, err = elf.NewFile(in.binary); err != nil {
 		return err
 	}
+	if m := in.binaryELF.Machine; m != elf.EM_X86_64 && m != elf.EM_AARCH64 {
+		return &UnsupportedError{What: "values need a program for amd64 or arm64", Version: "of " + m.String()}
+	}
 	info, err := buildinfo.Read(in.binary)
 	if err != nil {
 		return err
@@ -124,8 +127,15 @@ func (in *inputs) checkNotes(p *elf.Prog) error {
 // is no, Delve looks for a separate file on this host, runs debuginfod-find, and prints a warning on stderr
 // (openSeparateDebugInfo in its pkg/proc/bininfo.go).
 func (in *inputs) checkDWARF() error {
-	if _, err := in.binaryELF.DWARF(); err != nil {
-		return fmt.Errorf("%w (%s)", ErrNoDWARF, printable(err.Error(), maxReason))
+	if in.binaryELF.Section(".debug_info") == nil && in.binaryELF.Section(".zdebug_info") == nil {
+		return ErrNoDWARF
+	}
+	data, err := in.binaryELF.DWARF()
+	if err == nil {
+		err = in.rehearse(data)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: its DWARF is damaged: %w", in.binaryName, err)
 	}
 	return nil
 }

@@ -58,38 +58,58 @@ func locationOf(v *proc.Variable) location {
 }
 
 // missing returns the ranges of the variable, as offsets into it, that have no place, which Delve reads as zero
-// (piece in its pkg/dwarf/op/op.go). ok is false when the location does not tell which part of the variable is where.
+// (piece in its pkg/dwarf/op/op.go). A problem means that the location does not tell what is where.
 //
 // Go's optimiser takes a variable apart into words and emits a piece for each word that is left in the function,
 // without saying which one it is, without padding, and without even calling it a piece when it is the only one
 // (cmd/compile/internal/ssa/debug.go, writePendingEntry). So only a list with as many pieces as the type has words,
-// of the same sizes, can be trusted.
-func (l location) missing(typ godwarf.Type, optimized bool) (lost []span, ok bool) {
-	if !l.list || l.escaped || !optimized {
-		return nil, true
+// of the same sizes, can be trusted. And from Go 1.27 on it gives every local variable that it does not follow its
+// stack slot for the whole function (createSimpleVar in cmd/compile/internal/dwarfgen/dwarf.go), although the slot
+// may not have been written yet, or serve another variable by now; Go 1.26 gave these no place.
+func (l location) missing(typ godwarf.Type, compiled compilation) (lost []span, problem string) {
+	switch {
+	case !l.known:
+		return nil, optimisedAway
+	case l.escaped:
+		return nil, ""
+	case !compiled.optimised:
+		return l.unplaced(), ""
+	case !l.list && !compiled.parameter && typ.Size() > 0:
+		return nil, slotReused
+	case !l.list:
+		return nil, ""
 	}
 	words, ok := wordsOf(nil, typ, 0, 0)
-	if !ok {
-		return nil, false
-	}
-	if len(l.pieces) == 0 {
-		return nil, len(words) <= 1
-	}
-	if len(l.pieces) != len(words) {
-		return nil, false
+	if !ok || len(l.pieces) != len(words) && !(len(l.pieces) == 0 && len(words) <= 1) {
+		return nil, partlyAway
 	}
 	at := uint64(0)
 	for i, p := range l.pieces {
 		// Delve lays the pieces out one behind the other.
 		if words[i] != (span{at, at + p.size}) {
-			return nil, false
-		}
-		if !p.placed {
-			lost = append(lost, words[i])
+			return nil, partlyAway
 		}
 		at += p.size
 	}
-	return lost, true
+	return l.unplaced(), ""
+}
+
+// compilation is what the reading of a location depends on.
+type compilation struct {
+	optimised bool // Go code, by the optimising compiler
+	parameter bool // the variable is a parameter or result of a function that is not inlined: its place is the caller's
+}
+
+// unplaced returns the ranges of the pieces that have no place.
+func (l location) unplaced() (lost []span) {
+	at := uint64(0)
+	for _, p := range l.pieces {
+		if !p.placed {
+			lost = append(lost, span{at, at + p.size})
+		}
+		at += p.size
+	}
+	return lost
 }
 
 // maxWords is more words than the optimiser ever takes apart (4 fields of 3 words each).
@@ -139,6 +159,7 @@ func wordsOf(words []span, typ godwarf.Type, at uint64, nesting int) (_ []span, 
 const (
 	optimisedAway = "optimised away here"
 	partlyAway    = "partly optimised away here"
+	slotReused    = "its stack slot may hold something else by now"
 	inRegister    = "was in a register, which is lost"
 )
 

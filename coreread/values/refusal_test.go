@@ -190,6 +190,9 @@ func TestCutCore(t *testing.T) {
 		}
 		defer r.Close()
 		frames, err := r.Goroutine(context.Background(), 1, allFrames)
+		if part == 1 && errors.Is(err, values.ErrNoGoroutine) {
+			continue // the cut went through the heap
+		}
 		if err != nil || len(frames) != len(intact) {
 			t.Fatalf("cut to %d/16: %d frames, error %v", part, len(frames), err)
 		}

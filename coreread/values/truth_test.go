@@ -33,6 +33,7 @@ var truth = map[string]map[string]string{
 		"w":      "{" + wideFields(32) + ", …8 more}",
 		"points": "len 2 [{X: 1, Y: 2}, {X: 3, Y: 4}]",
 		"cut":    "len 1 cap 2 [{X: 1, Y: 2}]",
+		"grid":   "[64, 63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, …48 more]",
 		"folded": "len 1 [{X: 1, Y: 2}]",
 	},
 	"main.references": {
@@ -161,6 +162,14 @@ func TestPanicOfOptimisedProgram(t *testing.T) {
 	}
 	if f := frames[6]; !f.Inlined || f.PC != frames[7].PC {
 		t.Errorf("%s is not inlined into %s", f.Func, frames[7].Func)
+	}
+}
+
+// Go 1.27 describes more than there is: parts of variables as variables, and stack slots that may be reused.
+func TestPanicOfGo127Program(t *testing.T) {
+	frames := read(t, "optimised27-panic.core", "optimised27", allFrames)
+	if got, want := check(t, frames, "panic", true), 67; got != want {
+		t.Errorf("%d variables are readable, want %d", got, want)
 	}
 }
 

@@ -10,9 +10,9 @@
 // pieces of a variable that the compiler dropped are marked instead of being read as zero. Text is built here, escaped
 // and capped, never by Delve.
 //
-// What this does not cover: Delve parses the binary's DWARF on goroutines of its own, where a panic cannot be
-// recovered, so a binary whose DWARF was crafted to break Delve can end the process; and a call that never returns is
-// left behind on its goroutine, with its memory, until the process ends.
+// What this does not cover: Delve loads the binary's DWARF on goroutines of its own, where a panic cannot be recovered.
+// What can be is tried before, but a binary that is crafted to break Delve may still end the process. And a call that
+// never returns is left behind on its goroutine, with its memory, until the process ends.
 package values
 
 //go:generate go run ./testdata/generate
@@ -43,7 +43,9 @@ type FrameValues struct {
 	Line int    // of the call, or of the faulting instruction in the innermost frame
 	// PC is the frame's pc in the process: exact in the innermost frame and where a signal struck, elsewhere the
 	// return address. Inlined calls have the pc of the function that they were inlined into.
-	PC        uint64
+	PC uint64
+	// SP is the stack pointer in the frame; inlined calls have that of the function that they were inlined into.
+	SP        uint64
 	Inlined   bool
 	Arguments []Variable // the receiver first, then the parameters
 	Locals    []Variable // named results among them, outer blocks first

@@ -124,6 +124,13 @@ func longText() string {
 }
 
 //go:noinline
+func fill(grid *[64]int) {
+	for i := range grid {
+		grid[i] = 64 - i
+	}
+}
+
+//go:noinline
 func composites(pt point, pp *point, nilp *point, sl []int, nilsl []string, arr [3]uint8, raw []byte, how string) {
 	big := make([]int, 1000, 2000)
 	for i := range big {
@@ -139,9 +146,11 @@ func composites(pt point, pp *point, nilp *point, sl []int, nilsl []string, arr 
 	w.F39 = 39
 	points := opaque([]point{{1, 2}, {3, 4}})
 	cut := points[:one]
+	var grid [64]int // on the stack, whole
+	fill(&grid)
 	folded := []point{{1, 2}} // its length and capacity are constants to the compiler
 	scalars(42, -8, 65535, 1.1, 2.5, true, 'é', how)
-	use(pt, pp, nilp, sl, nilsl, arr, raw, big, ring, chain, d, w, points, cut, folded, &big, &w, &d)
+	use(pt, pp, nilp, sl, nilsl, arr, raw, big, ring, chain, d, w, points, cut, folded, grid[one], &big, &w, &d)
 }
 
 //go:noinline

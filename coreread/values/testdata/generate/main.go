@@ -22,6 +22,7 @@ var builds = []struct {
 	deaths          []string
 }{
 	{"optimised", "go1.26.8", nil, []string{"panic", "fault", "wait"}},
+	{"optimised27", "go1.27.3", nil, []string{"panic"}},
 	{"plain-pie", "go1.27.3", []string{"-gcflags=-N -l", "-buildmode=pie"}, []string{"panic"}},
 }
 
