@@ -19,7 +19,6 @@ type wholeCore struct {
 	binary *input.File
 	snap   *coreread.Snapshot
 	all    map[uint64]*walked
-	allgs  []byte
 }
 
 const damagedCore = "small-nil-1.27.3-plain"

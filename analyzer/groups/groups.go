@@ -62,7 +62,6 @@ type key struct {
 
 type group struct {
 	facts.Group
-	system  bool
 	ids     []int64
 	waits   []int64
 	defers  map[facts.Site]int

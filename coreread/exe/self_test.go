@@ -251,6 +251,7 @@ func descriptor(typ reflect.Type) image.Addr {
 	return image.Addr((*[2]uintptr)(unsafe.Pointer(&typ))[1])
 }
 
+//lint:ignore U1000 its fields are read through reflection
 type sample struct {
 	tree[string]
 	Bytes     []byte `json:"bytes"`

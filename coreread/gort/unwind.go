@@ -29,8 +29,6 @@ type unwinder struct {
 	// that functions which write SP cannot be walked through.
 	syscall Regs
 
-	signals []SignalContext // kernel signal frames passed, innermost first
-
 	limit uint64 // frames after which the walk ends, 0 for none
 }
 

@@ -35,11 +35,6 @@ func (p *Process) variable(name, typ, effect string) *variable {
 	return v
 }
 
-// structureAt is a structure that a pointer leads to.
-func (p *Process) structureAt(at image.Addr, name, typ, effect string) *variable {
-	return &variable{p: p, name: name, typ: p.layout.Struct(typ), at: at, effect: effect}
-}
-
 // lose tells, once, that something of v could not be read.
 func (v *variable) lose(path string, at image.Addr, n uint64, err error) {
 	if v.told {
@@ -121,8 +116,6 @@ func (v *variable) bool(path string) *bool {
 	set := *b != 0
 	return &set
 }
-
-func (v *variable) addr(path string) *image.Addr { return convert[image.Addr](v.u64(path)) }
 
 // count reads a 32-bit number that cannot be negative or above limit.
 func (v *variable) count(path string, limit int32) *int {
