@@ -242,14 +242,10 @@ func TestNoGoroutine(t *testing.T) {
 func TestTimeIsOver(t *testing.T) {
 	core, binaryPath := unpacked(t, "optimised-panic.core"), unpacked(t, "optimised")
 	var abandoned *values.AbandonedError
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 0)
 	defer cancel()
-	start := time.Now()
 	if _, err := values.Open(ctx, core, binaryPath); !errors.As(err, &abandoned) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("opening: %v", err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("opening was given up after %v", d)
 	}
 
 	r, err := values.Open(context.Background(), core, binaryPath)

@@ -165,6 +165,19 @@ func TestPanicOfOptimisedProgram(t *testing.T) {
 	}
 }
 
+// An arm64 program. Its core is one of QEMU's, which dumps also what a kernel leaves out: the mapped file.
+func TestPanicOnArm64(t *testing.T) {
+	frames := read(t, "arm64-panic.core", "arm64", allFrames)
+	if got, want := valueOf(frames, "main.main", "mapped"), `len 11 "mapped data"`; got != want {
+		t.Errorf("mapped = %s, want %s", got, want)
+	}
+	last := &frames[len(frames)-1]
+	last.Locals = slices.DeleteFunc(last.Locals, func(v values.Variable) bool { return v.Name == "mapped" })
+	if got, want := check(t, frames, "panic", true), 66; got != want {
+		t.Errorf("%d variables are readable, want %d", got, want)
+	}
+}
+
 // Go 1.27 describes more than there is: parts of variables as variables, and stack slots that may be reused.
 func TestPanicOfGo127Program(t *testing.T) {
 	frames := read(t, "optimised27-panic.core", "optimised27", allFrames)

@@ -1,5 +1,6 @@
 // Command generate builds ../crash and dumps the cores that this package's tests read. It runs in the package's
-// folder (go generate), on Linux/amd64 with a core_pattern that writes "core" or "core.PID" into the current folder.
+// folder (go generate), on Linux/amd64 with a core_pattern that writes "core" or "core.PID" into the current folder,
+// and with QEMU's qemu-aarch64-static in the path, which writes the cores of arm64 programs itself.
 package main
 
 import (
@@ -17,13 +18,14 @@ import (
 )
 
 var builds = []struct {
-	name, toolchain string
-	flags           []string
-	deaths          []string
+	name, toolchain, arch string
+	flags                 []string
+	deaths                []string
 }{
-	{"optimised", "go1.26.8", nil, []string{"panic", "fault", "wait"}},
-	{"optimised27", "go1.27.3", nil, []string{"panic"}},
-	{"plain-pie", "go1.27.3", []string{"-gcflags=-N -l", "-buildmode=pie"}, []string{"panic"}},
+	{"optimised", "go1.26.8", "amd64", nil, []string{"panic", "fault", "wait"}},
+	{"optimised27", "go1.27.3", "amd64", nil, []string{"panic"}},
+	{"plain-pie", "go1.27.3", "amd64", []string{"-gcflags=-N -l", "-buildmode=pie"}, []string{"panic"}},
+	{"arm64", "go1.26.8", "arm64", nil, []string{"panic"}},
 }
 
 func main() {
@@ -37,12 +39,12 @@ func main() {
 		args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", binary}, b.flags...)
 		build := exec.Command("go", append(args, ".")...)
 		build.Dir = filepath.Join(folder, "crash")
-		build.Env = append(os.Environ(), "GOTOOLCHAIN="+b.toolchain, "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+		build.Env = append(os.Environ(), "GOTOOLCHAIN="+b.toolchain, "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.arch)
 		if out, err := build.CombinedOutput(); err != nil {
 			log.Fatalf("%s: %v\n%s", b.name, err, out)
 		}
 		for _, death := range b.deaths {
-			if err := dump(binary, death, fmt.Sprintf("%s-%s.core.zst", binary, death)); err != nil {
+			if err := dump(binary, b.arch, death, fmt.Sprintf("%s-%s.core.zst", binary, death)); err != nil {
 				log.Fatalf("%s: %v", death, err)
 			}
 		}
@@ -54,7 +56,7 @@ func main() {
 }
 
 // dump runs binary until it dies and packs its core.
-func dump(binary, death, to string) error {
+func dump(binary, arch, death, to string) error {
 	dir, err := os.MkdirTemp("", "values")
 	if err != nil {
 		return err
@@ -64,7 +66,10 @@ func dump(binary, death, to string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &unlimited); err != nil {
 		return err
 	}
-	run := exec.Command(binary, death)
+	run, pattern := exec.Command(binary, death), "core*"
+	if arch == "arm64" {
+		run, pattern = exec.Command("qemu-aarch64-static", binary, death), "qemu_*.core"
+	}
 	run.Dir, run.Env = dir, []string{"GOTRACEBACK=crash", "GOMAXPROCS=2"}
 	var stderr strings.Builder
 	run.Stderr = &stderr
@@ -76,7 +81,7 @@ func dump(binary, death, to string) error {
 		run.Process.Signal(syscall.SIGABRT)
 	}
 	run.Wait()
-	cores, _ := filepath.Glob(filepath.Join(dir, "core*"))
+	cores, _ := filepath.Glob(filepath.Join(dir, pattern))
 	if len(cores) != 1 {
 		return fmt.Errorf("it left %d cores\n%s", len(cores), stderr.String())
 	}
