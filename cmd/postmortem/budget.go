@@ -81,7 +81,7 @@ func (b *budget) explain(ctx context.Context, err error) error {
 	case errors.Is(cause, errMemory):
 		return fmt.Errorf("%w %v: there is no report; give it more memory", errMemory, &b.maxMemory)
 	}
-	return errors.New("interrupted: there is no report; run it again")
+	return fmt.Errorf("%w: there is no report; run it again", context.Cause(ctx))
 }
 
 // byteSize is a flag like 512MiB; a bare number is bytes.

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -53,8 +54,9 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	// A mapped input that shrinks while it is read faults; that is an error, not a crash.
 	debug.SetPanicOnFault(true)
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, end := context.WithCancelCause(context.Background())
+	defer end(nil)
+	go endOnSignal(ctx, end)
 	root := newRoot(&app{stdin, stdout, stderr})
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -70,7 +72,42 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	if exit.err != nil {
 		fmt.Fprintln(stderr, "postmortem: "+oneLine(exit.err.Error()))
 	}
+	var in *interrupt
+	if errors.As(context.Cause(ctx), &in) {
+		in.raise()
+	}
 	return exit.code
+}
+
+// interrupt is a signal that ended the run.
+type interrupt struct{ signal syscall.Signal }
+
+func (i *interrupt) Error() string { return "interrupted by " + i.signal.String() }
+
+// raise ends the program with the signal, as if it had not been caught: whoever
+// waits for it sees why. It returns if the signal does not come.
+func (i *interrupt) raise() {
+	signal.Reset(i.signal)
+	syscall.Kill(os.Getpid(), i.signal)
+	time.Sleep(time.Second)
+}
+
+// endOnSignal ends the run at the first interrupt, so that temporary files go; the
+// second one ends the program at once.
+func endOnSignal(ctx context.Context, end context.CancelCauseFunc) {
+	signals := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if !signal.Ignored(s) { // as nohup and background jobs of scripts have it
+			signal.Notify(signals, s)
+		}
+	}
+	select {
+	case s := <-signals:
+		signal.Stop(signals)
+		end(&interrupt{s.(syscall.Signal)})
+	case <-ctx.Done():
+		signal.Stop(signals)
+	}
 }
 
 // rescue, deferred, turns a panic into an exit code.

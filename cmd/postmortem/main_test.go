@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -137,4 +138,40 @@ func shrunk(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestInterrupt ends a run that reads from a pipe; the program dies of the signal,
+// after a line that says so.
+func TestInterrupt(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp := t.TempDir()
+	var stderr strings.Builder
+	cmd := exec.Cmd{Path: self, Args: []string{"postmortem", "analyze", "-", self, "--tmpdir", tmp}, Stderr: &stderr}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdin.Write(make([]byte, 1<<20)); err != nil { // more than a pipe holds: it is being read
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("ended with %v, want death by SIGTERM", err)
+	}
+	if s := stderr.String(); !strings.HasPrefix(s, "postmortem: interrupted") || strings.Count(s, "\n") != 1 {
+		t.Errorf("stderr: %q", s)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) != 0 {
+		t.Errorf("left in --tmpdir: %v, %v", left, err)
+	}
 }
