@@ -13,7 +13,7 @@ type Limits struct {
 	ValueBytes   int // text of one variable; 1 KiB
 	FrameBytes   int // text of one frame: names, types and values; 8 KiB
 	TotalBytes   int // text of all frames; 64 KiB
-	ReadBytes    int64
+	ReadBytes    int64         // bytes of memory to read, repeated ones counted again; 64 MiB
 	Time         time.Duration // for all of it, besides the context's own deadline; 20 s
 	UnwindFrames int           // frames to look for Frames in, the runtime's and inlined ones included; 128
 }

@@ -70,7 +70,7 @@ type Variable struct {
 // It costs time and memory in proportion to the binary's DWARF. When ctx ends first, Open returns its error; what
 // Delve is then still loading is abandoned.
 //
-// Errors are an *UnsupportedError for a binary of a Go version that Delve does not read, and ErrNoDWARF for one
+// Errors call the files by their paths' last elements. Among them are an *UnsupportedError for a binary of a Go version that Delve does not read, and ErrNoDWARF for one
 // without DWARF.
 func Open(ctx context.Context, corePath, binaryPath string) (*Reader, error) {
 	in, err := openInputs(corePath, binaryPath)
