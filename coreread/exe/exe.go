@@ -84,14 +84,7 @@ func (b *Binary) load() error {
 		return err
 	}
 	b.readBuildInfo()
-	if err = b.findModule(); err != nil {
-		return err
-	}
-	b.types = newTypes(b)
-	if !knownRelease(b.release) || !b.releaseKnown() {
-		return b.recheckModule()
-	}
-	return nil
+	return b.findModule()
 }
 
 // Close gives back the private mappings of relocated segments. Nothing that

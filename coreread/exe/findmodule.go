@@ -34,7 +34,10 @@ func (b *Binary) findModule() error {
 		}
 		causes = errors.Join(causes, err)
 	}
+	var unsupported *UnsupportedError
 	switch {
+	case errors.As(causes, &unsupported):
+		return unsupported
 	case causes != nil:
 		return fmt.Errorf("%s (%s): finding the module data: %w", b.name, cmp.Or(b.goVersion, "unknown Go version"), causes)
 	case b.segmentsCut():
@@ -126,7 +129,13 @@ func (b *Binary) tryHeader(header image.Addr) error {
 				err = module.plausible(header)
 			}
 			if err == nil {
+				err = module.checkSlices(b.memory.image)
+			}
+			if err == nil {
 				err = b.use(module, minor, header)
+			}
+			if err == nil && !b.releaseKnown() {
+				err = b.confirmModule()
 			}
 			if err == nil {
 				return nil
@@ -202,12 +211,13 @@ func (b *Binary) use(module *ModuleData, minor int, header image.Addr) error {
 		return fmt.Errorf("function table at %v: %w", header, err)
 	}
 	b.module, b.release, b.funcs = module, minor, funcs
+	b.types = newTypes(b)
 	return nil
 }
 
-// recheckModule holds the layout that was tried for an unknown version against
+// confirmModule holds the layout that was tried for an unknown version against
 // what the binary itself says: its descriptor of runtime.moduledata, else DWARF.
-func (b *Binary) recheckModule() error {
+func (b *Binary) confirmModule() error {
 	layout, err := b.describedModule()
 	if err != nil {
 		return &UnsupportedError{What: fmt.Sprintf("%s: built by a Go version that no table knows, and it does not describe its own module data (%v)", b.name, err), Version: cmp.Or(b.goVersion, "no version given")}
@@ -231,12 +241,14 @@ func (b *Binary) reread(layout *moduleLayout) error {
 		err = module.plausible(header)
 	}
 	if err == nil {
+		err = module.checkSlices(b.memory.image)
+	}
+	if err == nil {
 		err = b.use(module, b.release, header)
 	}
 	if err != nil {
 		return fmt.Errorf("%s (%s): module data at %v by the binary's own description: %w", b.name, cmp.Or(b.goVersion, "unknown Go version"), b.module.Addr, err)
 	}
-	b.types = newTypes(b)
 	return nil
 }
 

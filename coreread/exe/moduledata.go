@@ -210,6 +210,33 @@ func (b *Binary) ModuleAt(m *image.Image, addr image.Addr) (*ModuleData, error) 
 	return b.module.layout.decode(m, addr)
 }
 
+// checkSlices tells which of the tables is none that the linker wrote: their
+// length is their capacity, and their bytes are in the file. A layout of the wrong
+// version yields slices made of other fields.
+func (m *ModuleData) checkSlices(file *image.Image) error {
+	for _, s := range []struct {
+		name string
+		Slice
+		size uint64
+	}{
+		{"funcnametab", m.FuncNameTab, 1}, {"cutab", m.CUTab, 4}, {"filetab", m.FileTab, 1}, {"pctab", m.PCTab, 1},
+		{"pclntable", m.PCLNTable, 1}, {"textsectmap", m.TextSectMap, textSectionBytes},
+		{"typelinks", m.TypeLinks, 4}, {"itablinks", m.ITabLinks, 8},
+	} {
+		if s.Len == 0 && s.Cap == 0 {
+			continue
+		}
+		bytes := image.Range{Start: s.Ptr, End: s.Ptr + image.Addr(s.Len*s.size)}
+		if s.Len != s.Cap || s.Len > maxTable || file.Missing(bytes) > 0 {
+			return fmt.Errorf("%s of %d and capacity %d at %v is no table of the file", s.name, s.Len, s.Cap, s.Ptr)
+		}
+	}
+	return nil
+}
+
+// maxTable bounds the entries of a table of the linker.
+const maxTable = 1 << 32
+
 // plausible tells what contradicts that m is the module data of a program whose
 // function table begins at header (runtime/symtab.go, moduledataverify1, and the linker's order of ranges).
 func (m *ModuleData) plausible(header image.Addr) error {
@@ -242,6 +269,9 @@ func (m *ModuleData) plausible(header image.Addr) error {
 	}
 	if m.Types == 0 || m.Text == 0 || m.GoFunc == 0 || m.MinPC == m.MaxPC {
 		return fmt.Errorf("empty ranges")
+	}
+	if types := uint64(m.ETypes - m.Types); m.ITabOffset > types || m.ITabSize > types-m.ITabOffset {
+		return fmt.Errorf("%#x bytes of itabs at %#x of %v-%v", m.ITabSize, m.ITabOffset, m.Types, m.ETypes)
 	}
 	if m.TypeDescLen > uint64(m.ETypes-m.Types) || m.TypeLinks.Len > uint64(m.ETypes-m.Types)/4 {
 		return fmt.Errorf("more types than fit in %v-%v", m.Types, m.ETypes)
