@@ -64,7 +64,7 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) *facts.Do
 	a.describeThreads()
 	a.describeScheduler()
 	a.describeGC()
-	a.describeCrash()
+	a.describeCrash(ctx)
 	a.judge()
 	a.describeCompleteness()
 	return a.doc

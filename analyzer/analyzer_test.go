@@ -3,7 +3,9 @@ package analyzer_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -245,5 +247,22 @@ func TestForced(t *testing.T) {
 	doc := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
 	if doc.Completeness.Identity != facts.IdentityMismatchForced || doc.Verdict.Confidence != facts.ConfidencePossible {
 		t.Errorf("identity %s, confidence %s", doc.Completeness.Identity, doc.Verdict.Confidence)
+	}
+}
+
+// TestFaultingInstruction compares the instruction that faulted with what go tool objdump shows there.
+func TestFaultingInstruction(t *testing.T) {
+	c := testcores.Get(t, "small-nil-1.27.3-plain")
+	s := analyze(t, c, analyzer.Config{}).Crash.Signal
+	if s == nil || !s.PC.Known {
+		t.Fatalf("the faulting pc is unknown: %+v", s)
+	}
+	pc := uint64(s.PC.V)
+	out, err := exec.Command("go", "tool", "objdump", c.BinaryPath(t), fmt.Sprintf("%#x", pc), fmt.Sprintf("%#x", pc+16)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), s.Instruction.V) || s.Instruction.V == "" {
+		t.Errorf("instruction %q, objdump shows %s", s.Instruction.V, out)
 	}
 }

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -10,14 +11,14 @@ import (
 )
 
 // describeCrash says why the process died.
-func (a *analysis) describeCrash() {
+func (a *analysis) describeCrash(ctx context.Context) {
 	p := a.snap.Runtime
 	crash := p.Crash()
 	c := &facts.Crash{
 		Kind:       facts.CrashKind(crash.Kind),
 		Message:    a.printed(crash.Message),
-		Signal:     signal(crash.First),
-		DumpSignal: signal(crash.Dump),
+		Signal:     a.signal(crash.First),
+		DumpSignal: a.signal(crash.Dump),
 		Frames:     []*facts.Frame{},
 		Panics:     []facts.Panic{},
 	}
@@ -38,12 +39,12 @@ func (a *analysis) describeCrash() {
 	}
 	a.doc.Crash = c
 	if crash.Goroutine != 0 {
-		a.crashStack(c, crash)
+		a.crashStack(ctx, c, crash)
 	}
 }
 
 // crashStack writes the stack of the goroutine that panicked or that the signal hit.
-func (a *analysis) crashStack(c *facts.Crash, crash *gort.Crash) {
+func (a *analysis) crashStack(ctx context.Context, c *facts.Crash, crash *gort.Crash) {
 	p := a.snap.Runtime
 	g, err := p.GoroutineAt(crash.Goroutine)
 	if err != nil {
@@ -60,6 +61,9 @@ func (a *analysis) crashStack(c *facts.Crash, crash *gort.Crash) {
 	skip := len(a.frames.Frames(s.Inner[:min(crash.FrameStart, len(s.Inner))]))
 	c.Frames = stack.Frames[min(skip, len(stack.Frames)):]
 	c.FramesElided, c.Cycle = stack.Elided, stack.Cycle
+	if a.cfg.ShowValues {
+		c.Values = a.readValues(ctx, &g, &s)
+	}
 	if c.Cycle != nil {
 		c.Cycle.Start = max(0, c.Cycle.Start-int64(skip))
 	}
@@ -73,7 +77,7 @@ func (a *analysis) printed(s string) facts.Maybe[string] {
 	return known(s)
 }
 
-func signal(s *gort.Signal) *facts.Signal {
+func (a *analysis) signal(s *gort.Signal) *facts.Signal {
 	if s == nil {
 		return nil
 	}
@@ -89,6 +93,10 @@ func signal(s *gort.Signal) *facts.Signal {
 	}
 	if s.HasFault {
 		out.FaultAddress = facts.Some(facts.Word(s.FaultAddr))
+	}
+	if s.PC != 0 {
+		out.PC = facts.Some(facts.Word(s.PC))
+		a.describeInstruction(out, s.PC)
 	}
 	if s.SenderPID != 0 {
 		out.Sender.PID = facts.Some(s.SenderPID)

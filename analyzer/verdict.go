@@ -94,7 +94,7 @@ func (a *analysis) title(c *facts.Crash) string {
 	case facts.CrashOutOfMemory:
 		t = fmt.Sprintf("%s died: out of memory%s", name, in(c))
 	case facts.CrashDeadlock:
-		t = fmt.Sprintf("%s died: all goroutines are asleep (deadlock)", name)
+		t = fmt.Sprintf("%s died: %s", name, deadlockBrief(c))
 	case facts.CrashSignal:
 		if sentFromOutside(c.Signal) {
 			t = fmt.Sprintf("%s was killed by %s from another process", name, signalName(c.Signal))
@@ -142,6 +142,14 @@ func fatalBrief(c *facts.Crash) string {
 	return "fatal error: " + m
 }
 
+// deadlockBrief tells the runtime's two kinds of deadlock apart.
+func deadlockBrief(c *facts.Crash) string {
+	if m, ok := firstLine(c.Message); ok && strings.HasPrefix(m, "no goroutines") {
+		return "no goroutines are left, main has called runtime.Goexit"
+	}
+	return "all goroutines are asleep (deadlock)"
+}
+
 func firstLine(m facts.Maybe[string]) (string, bool) {
 	line, _, _ := strings.Cut(m.V, "\n")
 	return line, m.Known && line != ""
@@ -171,11 +179,15 @@ func in(c *facts.Crash) string {
 
 // shortFunc leaves of a function's package the last element of its path.
 func shortFunc(name string) string {
-	head, tail, generic := strings.Cut(name, "[")
-	if generic {
-		return path.Base(head) + "[" + tail
+	head, typeArguments, generic := strings.Cut(name, "[")
+	short := path.Base(head)
+	if pkg, rest, ok := strings.Cut(short, "."); ok && path.Dir(head) != "." {
+		short = withoutMajorVersion(path.Join(path.Dir(head), pkg)) + "." + rest
 	}
-	return path.Base(name)
+	if generic {
+		short += "[" + typeArguments
+	}
+	return short
 }
 
 func signalName(s *facts.Signal) string {

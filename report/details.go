@@ -180,7 +180,11 @@ func (a *author) threadsPart() []block {
 		out = append(out, paragraph{say("… " + plural(n, "more thread") + ".")})
 	}
 	if th := order[0]; first(th) == 0 && len(th.Registers) > 0 {
-		out = append(out, heading(say(fmt.Sprintf("Registers of thread %d", th.TID))), registers(th))
+		of := "when the core was written"
+		if th.RegistersOf == facts.RegistersAtSignal {
+			of = "when its first signal came"
+		}
+		out = append(out, heading(say(fmt.Sprintf("Registers of thread %d, %s", th.TID, of))), registers(th))
 	}
 	return out
 }

@@ -31,6 +31,7 @@ func (a *author) evidence() []block {
 			out = append(out, s)
 		}
 	}
+	out = append(out, a.values()...)
 	if c := a.crash; a.tailTellsMore() {
 		out = append(out, paragraph{say("The last that the runtime printed:")},
 			verbatim(visibleLines(c.RuntimePrintTail.V, tailLines, messageWidth)))
@@ -201,10 +202,8 @@ func (a *author) evidenceNotes() []text {
 	if t := a.deferredNote(); t != nil {
 		out = append(out, t)
 	}
-	if c.Kind == facts.CrashSignal || c.Kind == facts.CrashAbortSelf {
-		if t := a.machineNote(); t != nil {
-			out = append(out, t)
-		}
+	if t := a.machineNote(); t != nil {
+		out = append(out, t)
 	}
 	if c.Kind == facts.CrashAbortRequest && c.Signal != nil && c.Signal.Source.Known {
 		out = append(out, say("The sender of ", lit(signalWord(c.Signal)), " was read from the ", c.Signal.Source.V, "."))
@@ -255,18 +254,15 @@ func (a *author) deferredNote() text {
 	return nil
 }
 
-// machineNote is the instruction that faulted, as long as the registers are still
-// those of the fault.
+// machineNote is the instruction that a fault interrupted.
 func (a *author) machineNote() text {
-	th := a.thread
-	if th == nil || !th.InstructionBytes.Known || len(a.frames) == 0 || !a.frames[0].PC.Known {
+	s := a.crash.Signal
+	if s == nil || !s.PC.Known || !s.InstructionBytes.Known || !s.FaultAddress.Known {
 		return nil
 	}
-	for _, name := range []string{"rip", "pc"} {
-		if pc, ok := th.Registers[name]; ok && pc == a.frames[0].PC.V {
-			return say(fmt.Sprintf("Thread %d", th.TID), ", pc ", lit(hex(pc)), ", code there ",
-				lit(oneLine(th.InstructionBytes.V, 64)), " (registers below).")
-		}
+	t := say("Faulting instruction at pc ", lit(hex(s.PC.V)), ": ")
+	if s.Instruction.Known {
+		return say(t, lit(oneLine(s.Instruction.V, 80)), ".")
 	}
-	return nil
+	return say(t, lit(oneLine(s.InstructionBytes.V, 64)), ".")
 }

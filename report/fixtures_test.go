@@ -82,7 +82,8 @@ func base() *facts.Document {
 				Frames: []*facts.Frame{frame("runtime.futex", "std", "runtime/sys_linux_amd64.s", 558, 0x478a03)}},
 			{TID: 17, State: facts.ThreadGo, Signal: facts.Some(6), M: facts.Some[int64](3), Goroutine: facts.Some[int64](4121),
 				Registers:        map[string]facts.Word{"rip": 0x6b1c40, "rsp": 0xc000111000, "rax": 0, "rbx": 0x18},
-				InstructionBytes: str("48 8b 40 18"),
+				RegistersOf:      facts.RegistersAtSignal,
+				InstructionBytes: str("488b4018"),
 				Frames:           []*facts.Frame{frame("runtime.raise", "std", "runtime/sys_linux_amd64.s", 154, 0x478201)}},
 		},
 		Scheduler: &facts.Scheduler{GOMAXPROCS: facts.Some(2), Ms: facts.Some(12), IdleMs: facts.Some(8), SpinningMs: facts.Some(0),
@@ -102,7 +103,7 @@ func base() *facts.Document {
 func goroutines() *facts.Goroutines {
 	serve := &facts.Site{Func: "net/http.(*Server).Serve", File: str("/usr/local/go/src/net/http/server.go"), Line: facts.Some(3493)}
 	create := &facts.Site{Func: app + ".(*Server).Create", File: str("/src/orders/publish.go"), Line: facts.Some(131)}
-	rollback := []facts.Defer{{Func: app + ".(*Tx).Rollback", File: str("/src/orders/create.go"), Line: facts.Some(49), Count: 29}}
+	rollback := []facts.Defer{{Func: app + ".(*Tx).Rollback", File: str("/src/orders/create.go"), Line: facts.Some(49), Count: 29, InApp: true}}
 	g := &facts.Goroutines{
 		Total: 40, User: 38, System: 2,
 		ByStatus:     map[facts.Status]int{facts.StatusWaiting: 39, facts.StatusRunning: 1},
@@ -175,7 +176,14 @@ func panicked() *facts.Document {
 	return died("orders died: nil pointer dereference in pricing.(*Quote).Apply", facts.ClassPanic, &facts.Crash{
 		Kind: facts.CrashPanic, Message: str("runtime error: invalid memory address or nil pointer dereference"),
 		Goroutine: facts.Some[int64](4121), Thread: facts.Some(17), Frames: crashFrames(),
+		Values: []facts.FrameValues{
+			{Func: app + ".(*Quote).Apply", File: str("/src/orders/pricing/quote.go"), Line: facts.Some(88), PC: 0x6b1c40,
+				Arguments: []facts.Variable{{Name: "q", Type: "*pricing.Quote", Value: str("nil")}, {Name: "rate", Type: "float64", Unreadable: str("was in a register, which is lost")}},
+				Locals:    []facts.Variable{{Name: "lines", Type: "[]pricing.Line", Value: str(`len 2 cap 4 [{SKU: "a|b"}, …1 more]`)}}},
+			{Func: app + ".(*Server).publish", PC: 0x6b6a9f, Arguments: []facts.Variable{{Name: "s", Type: "*orders.Server", Unreadable: str("optimised away here")}}, Locals: []facts.Variable{}},
+		},
 		Signal: &facts.Signal{Number: 11, Name: str("SIGSEGV"), Code: facts.Some(1), CodeName: str("SEGV_MAPERR"), FaultAddress: facts.Some[facts.Word](0x18),
+			PC: facts.Some[facts.Word](0x6b1c40), InstructionBytes: str("488b4018"), Instruction: str("MOVQ 0x18(AX), AX"),
 			Sender: &facts.Sender{Who: facts.SenderKernel}, Source: str("g.sig")},
 		DumpSignal:       selfAbort(),
 		Panics:           []facts.Panic{{Message: str("runtime error: invalid memory address or nil pointer dereference"), Type: str("runtime.errorString")}},
@@ -198,7 +206,7 @@ func waiters(d *facts.Document, reason string, q facts.Quadrant) *facts.Document
 		gs[i].WaitReason, gs[i].Quadrant = str(reason), q
 		gs[i].Frames = recv(fmt.Sprintf("%s/acct.(*Pool).work%d", app, i+1), "acct/pool.go", 33+i)
 		gs[i].CreatedBy = &facts.Site{Func: app + "/acct.(*Pool).Start", File: str("/src/acct/pool.go"), Line: facts.Some(21)}
-		gs[i].PendingDefers = []facts.Defer{{Func: "sync.(*Mutex).Unlock", File: str("/src/acct/pool.go"), Line: facts.Some(30), Count: gs[i].Count}}
+		gs[i].PendingDefers = []facts.Defer{{Func: "sync.(*Mutex).Unlock", File: str("/src/acct/pool.go"), Line: facts.Some(30), Count: gs[i].Count, InApp: true}}
 	}
 	d.Goroutines.ByQuadrant = map[facts.Quadrant]int{q: 37, facts.QuadrantGC: 2, facts.QuadrantRunning: 1}
 	d.Goroutines.ByWaitReason = map[string]int{reason: 37, "GC worker (idle)": 2}
@@ -241,6 +249,7 @@ func documents() map[string]*facts.Document {
 			frame("runtime.cgocall", "std", "runtime/cgocall.go", 167, 0x47012a),
 			frame(app+"/thumb._Cfunc_scale", app, "_cgo_gotypes.go", 88, 0x6b4400)}, crashFrames()[2:]...),
 		Signal: &facts.Signal{Number: 11, Name: str("SIGSEGV"), Code: facts.Some(1), CodeName: str("SEGV_MAPERR"), FaultAddress: facts.Some[facts.Word](0x7f00dead0000),
+			PC: facts.Some[facts.Word](0x6b1c40), InstructionBytes: str("488b00"),
 			Sender: &facts.Sender{Who: facts.SenderKernel}, Source: str("signal context of thread 17")},
 		DumpSignal: selfAbort(), Panics: []facts.Panic{}, RuntimePrintTail: str(""),
 	})

@@ -193,27 +193,22 @@ func (a *author) largestLine() text {
 	return say(t, ".")
 }
 
-// telling are deferred calls of other modules that tell what was left half done.
-var telling = map[string]string{
+// leftUndone is what a deferred call that never ran leaves behind.
+var leftUndone = map[string]string{
 	"database/sql.(*Tx).Rollback": "transactions may be open in the database",
-	"sync.(*Mutex).Unlock":        "",
-	"sync.(*RWMutex).Unlock":      "",
-	"sync.(*RWMutex).RUnlock":     "",
-	"sync.(*WaitGroup).Done":      "",
-	"os.(*File).Close":            "",
 }
 
-// pendingDefers lists deferred calls that had not run, of the program's own
-// packages and of a few others that tell.
+// pendingDefers lists deferred calls that had not run, those that the program's
+// own functions deferred or are.
 func (a *author) pendingDefers() []block {
 	const most = 6
 	own := a.ownPackages()
 	sum := map[facts.Defer]int{}
 	for _, g := range a.programGroups() {
 		for _, d := range g.PendingDefers {
-			if _, ok := telling[d.Func]; ok || own[packageOf(d.Func)] {
+			if d.InApp || own[packageOf(d.Func)] {
 				n := d.Count
-				d.Count = 0
+				d.Count, d.InApp = 0, false
 				sum[d] += n
 			}
 		}
@@ -242,7 +237,7 @@ func (a *author) pendingDefers() []block {
 		default:
 			t = say(t, " never ran")
 		}
-		if why := telling[d.Func]; why != "" && a.died() {
+		if why := leftUndone[d.Func]; why != "" && a.died() {
 			t = say(t, ": ", why)
 		}
 		out = append(out, say(t, "."))

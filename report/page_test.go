@@ -209,7 +209,7 @@ func TestFirstScreens(t *testing.T) {
 			"29 deferred `orders.(*Tx).Rollback` (`orders/create.go:49`) never ran", "On call: roll back if 9f3c2ab is new", "--show label:request_id", "0 bytes missing"},
 		"fatal-map":     {"no recover can catch", "Two goroutines used one map", "-race"},
 		"fatal-stack":   {"22,369,399 frames not shown", "↻ orders.f ← orders.g, 11,184,705 times"},
-		"signal":        {"`0x7f00dead0000`", "libvips.so.42+0x1f3a0", "48 8b 40 18"},
+		"signal":        {"`0x7f00dead0000`", "libvips.so.42+0x1f3a0", "488b00"},
 		"deadlock":      {"nothing was left that could wake one", "| 29 | chan receive |", "other end of the channel"},
 		"out-of-memory": {"does not make it the one that used the memory up", "GOMEMLIMIT 4 GiB", "container's memory limit"},
 		"abort-request": {"by another process (pid 3921)", "is not blamed", "Which process had pid 3921"},

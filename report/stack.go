@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,9 +36,22 @@ func (n names) fn(name string) string {
 	case strings.HasPrefix(rest, "/") && len(rest) > 1:
 		return rest[1:]
 	case strings.HasPrefix(rest, "."):
-		return path.Base(n.module) + rest
+		return baseWithoutVersion(n.module) + rest
 	}
 	return name
+}
+
+// majorVersion is the last element of the path of a module's second major version
+// and later ones.
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// baseWithoutVersion is the last element of a module's path that is a name:
+// "caddy" of github.com/caddyserver/caddy/v2.
+func baseWithoutVersion(module string) string {
+	if dir, base := path.Split(module); dir != "" && majorVersion.MatchString(base) {
+		return path.Base(dir)
+	}
+	return path.Base(module)
 }
 
 // position is where a frame is: source or file, and line.

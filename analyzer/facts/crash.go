@@ -22,8 +22,34 @@ type Crash struct {
 	DumpSignal *Signal `json:"dump_signal"`
 	// Panics are in the order in which the runtime prints them, the earliest first.
 	Panics []Panic `json:"panics"`
+	// Values are the arguments and local variables of the crashing goroutine's
+	// frames, innermost first, as far as they can be read. They are contents of
+	// memory: nil unless they were asked for.
+	Values []FrameValues `json:"values"`
 	// RuntimePrintTail is the end of what the runtime printed before it began to die.
 	RuntimePrintTail Maybe[string] `json:"runtime_print_tail"`
+}
+
+// FrameValues is what one function held: its arguments, receiver first, and its
+// local variables, named results among them.
+type FrameValues struct {
+	Func      string        `json:"func"`
+	File      Maybe[string] `json:"file"`
+	Line      Maybe[int]    `json:"line"`
+	PC        Word          `json:"pc"`
+	Arguments []Variable    `json:"arguments"`
+	Locals    []Variable    `json:"locals"`
+	// Problem is why something is not here; unknown when all is.
+	Problem Maybe[string] `json:"problem"`
+}
+
+// Variable is one argument or local variable: Value in the form of Go source,
+// cut short where it is long, or why it is Unreadable.
+type Variable struct {
+	Name       string        `json:"name"`
+	Type       string        `json:"type"`
+	Value      Maybe[string] `json:"value"`
+	Unreadable Maybe[string] `json:"unreadable"`
 }
 
 // CrashKind is how the process ended.
@@ -50,7 +76,13 @@ type Signal struct {
 	CodeName Maybe[string] `json:"code_name"`
 	// FaultAddress is the address that was accessed, for signals that have one.
 	FaultAddress Maybe[Word] `json:"fault_address"`
-	Sender       *Sender     `json:"sender"`
+	// PC is the instruction that was interrupted.
+	PC Maybe[Word] `json:"pc"`
+	// InstructionBytes is the code at PC, in hexadecimal, and Instruction the
+	// first of it in Go's assembler.
+	InstructionBytes Maybe[string] `json:"instruction_bytes"`
+	Instruction      Maybe[string] `json:"instruction"`
+	Sender           *Sender       `json:"sender"`
 	// Source is where this was read ("signal context of thread 17", "NT_SIGINFO").
 	Source Maybe[string] `json:"source"`
 }

@@ -70,6 +70,8 @@ type Defer struct {
 	File  Maybe[string] `json:"file"`
 	Line  Maybe[int]    `json:"line"`
 	Count int           `json:"count"`
+	// InApp is whether the function that deferred the call is the program's own.
+	InApp bool `json:"in_app"`
 }
 
 // Cycle is the repeating part of a runaway recursion.

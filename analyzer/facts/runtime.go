@@ -9,6 +9,8 @@ type Thread struct {
 	// Signal is the number of the signal that the core names for this thread, 0 for none.
 	Signal    Maybe[int]      `json:"signal"`
 	Registers map[string]Word `json:"registers"`
+	// RegistersOf says of which moment Registers and InstructionBytes are.
+	RegistersOf RegistersOf `json:"registers_of"`
 	// InstructionBytes is the code at the pc, in hexadecimal.
 	InstructionBytes Maybe[string] `json:"instruction_bytes"`
 	State            ThreadState   `json:"state"`
@@ -16,6 +18,17 @@ type Thread struct {
 	Frames       []*Frame `json:"frames"`
 	FramesElided int64    `json:"frames_elided"`
 }
+
+// RegistersOf is a moment in a thread's life.
+type RegistersOf string
+
+const (
+	// RegistersAtDump is when the core was written.
+	RegistersAtDump RegistersOf = "dump"
+	// RegistersAtSignal is when the first signal came whose handler the thread
+	// is still in.
+	RegistersAtSignal RegistersOf = "signal"
+)
 
 // ThreadState is what a thread was doing.
 type ThreadState string

@@ -140,13 +140,17 @@ func (b *Builder) foreignName(pc image.Addr) string {
 	return pc.String()
 }
 
-// DeferSite returns a deferred function and where its defer statement stands.
-func (b *Builder) DeferSite(d gort.Defer) facts.Site {
-	site := facts.Site{Func: exe.PrintName(d.Func)}
+// Defer writes a pending deferred call: its function, and where the defer
+// statement stands.
+func (b *Builder) Defer(d gort.Defer) facts.Defer {
+	out := facts.Defer{Func: exe.PrintName(d.Func)}
 	if d.File != "" {
-		site.File, site.Line = facts.Some(d.File), facts.Some(d.Line)
+		out.File, out.Line = facts.Some(d.File), facts.Some(d.Line)
 	}
-	return site
+	if d.By != "" {
+		out.InApp = b.modules.Place(d.By, d.File).InApp
+	}
+	return out
 }
 
 // Site returns where a call that returns to pc stands, nil when pc is not in Go code.

@@ -25,7 +25,8 @@ func (gr *group) facts() facts.Group {
 	}
 	out.PendingDefers = make([]facts.Defer, 0, len(gr.defers))
 	for d, n := range gr.defers {
-		out.PendingDefers = append(out.PendingDefers, facts.Defer{Func: d.Func, File: d.File, Line: d.Line, Count: n})
+		d.Count = n
+		out.PendingDefers = append(out.PendingDefers, d)
 	}
 	slices.SortFunc(out.PendingDefers, func(a, b facts.Defer) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Func, b.Func),

@@ -64,7 +64,7 @@ type group struct {
 	facts.Group
 	ids     []int64
 	waits   []int64
-	defers  map[facts.Site]int
+	defers  map[facts.Defer]int // by the call, its count left out
 	keys    map[string]bool
 	ordinal int
 }
@@ -150,7 +150,7 @@ func (c *collector) groupOf(g *gort.Goroutine) *group {
 			Cycle:        stack.Cycle,
 			System:       c.process.IsSystem(g),
 		},
-		defers: make(map[facts.Site]int),
+		defers: make(map[facts.Defer]int),
 		keys:   make(map[string]bool),
 	}
 	if g.WaitReason != "" {
@@ -212,7 +212,7 @@ func (c *collector) pendingDefers(g *gort.Goroutine, gr *group) {
 		})
 	}
 	for _, d := range defers {
-		gr.defers[c.frames.DeferSite(d)]++
+		gr.defers[c.frames.Defer(d)]++
 	}
 }
 
