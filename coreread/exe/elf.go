@@ -215,10 +215,12 @@ func (f *elfFile) segments() ([]Segment, error) {
 const loaderPage = 4096
 
 // setRelro marks what the loader protects: whole pages only, rounded down on both sides
-// (glibc, elf/dl-reloc.c, _dl_protect_relro).
+// (glibc, elf/dl-reloc.c, _dl_protect_relro). Without a loader, the start-up code of a
+// libc that is linked in protects it, having written variables of its own there
+// (attribute_relro): nothing then tells what it holds.
 func (f *elfFile) setRelro(segments []Segment) {
 	p := f.program(elf.PT_GNU_RELRO)
-	if p == nil || p.Vaddr+p.Memsz < p.Vaddr {
+	if p == nil || f.program(elf.PT_INTERP) == nil || p.Vaddr+p.Memsz < p.Vaddr {
 		return
 	}
 	start := image.Addr(p.Vaddr &^ (loaderPage - 1))
