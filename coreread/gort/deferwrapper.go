@@ -21,8 +21,26 @@ func isDeferWrapper(fn exe.Func) bool {
 // maxWrapperBytes bounds the code that is looked through: a wrapper is one call.
 const maxWrapperBytes = 4096
 
+// builtins are Go's builtin functions by what the compiler calls for them.
+var builtins = map[string]string{
+	"runtime.printlock": "print",
+	"runtime.closechan": "close",
+	"runtime.gopanic":   "panic",
+}
+
+// builtinName names a function as the source does.
+func builtinName(name string) string {
+	if b, ok := builtins[name]; ok {
+		return b
+	}
+	if strings.HasPrefix(name, "runtime.mapdelete") {
+		return "delete"
+	}
+	return name
+}
+
 // calledBy returns the one function of the program that a wrapper calls, be it
-// inlined; "" when it calls through a pointer.
+// inlined, or the builtin; "" when it calls through a pointer.
 func (p *Process) calledBy(wrapper exe.Func) string {
 	entry, end := wrapper.Entry(), wrapper.End()
 	if end <= entry || end-entry > maxWrapperBytes {
@@ -45,7 +63,7 @@ func (p *Process) calledBy(wrapper exe.Func) string {
 	for _, target := range calls(code, entry) {
 		fn, ok := p.Exe.Funcs().Find(target)
 		if ok && fn.Entry() == target && target != entry && !compilerCall(fn.Name()) {
-			return fn.Name()
+			return builtinName(fn.Name())
 		}
 	}
 	return ""
