@@ -81,7 +81,8 @@ func (b *Binary) checkDWARFSizes() error {
 }
 
 // dwarfStruct returns a struct by its DWARF name, which is package path and
-// name. It walks the debug information until it meets it.
+// name. It walks the debug information, children and all, until it meets it:
+// dwarf.Reader.SkipChildren recurses as deep as damaged data nests.
 func (b *Binary) dwarfStruct(name string) (*StructType, error) {
 	data, err := b.DWARF()
 	if err != nil {
@@ -97,9 +98,6 @@ func (b *Binary) dwarfStruct(name string) (*StructType, error) {
 			if entry.Tag == dwarf.TagStructType && entry.Val(dwarf.AttrName) == name {
 				found, err = structOf(data, entry)
 				return err
-			}
-			if entry.Children && entry.Tag != dwarf.TagCompileUnit {
-				r.SkipChildren()
 			}
 		}
 	})
