@@ -26,6 +26,8 @@ type Goroutine struct {
 	Defers     image.Addr // newest runtime._defer
 	Signal     FaultSignal
 
+	runningCleanups bool // runs the program's cleanups (1.25 and newer)
+
 	sched   Regs // where it stood when it last left its thread
 	syscall Regs // where it entered the system call or C; SP is 0 outside
 }
@@ -73,6 +75,7 @@ func (p *Process) readGoroutine(addr image.Addr) (Goroutine, error) {
 		syscall: Regs{PC: r.addrAt(o.syscallPC), SP: r.addrAt(o.syscallSP)},
 	}
 	g.ParentID, _ = r.optionalU64(o.parentID)
+	g.runningCleanups = o.runningCleanups.present && r.bool(o.runningCleanups.off)
 	if g.ID == mainID {
 		g.GoPC = 0 // the runtime's start made it, in assembly: no go statement
 	}
@@ -192,13 +195,3 @@ func (p *Process) borrowedBySignal(g *Goroutine) bool {
 // KnowsParents reports whether this Go version recorded which goroutine created
 // another: 1.21 and newer do.
 func (p *Process) KnowsParents() bool { return p.offsets.g.parentID.present }
-
-// IsSystem reports whether g is the runtime's own, which a traceback hides by
-// default: runtime.isSystemGoroutine.
-func (p *Process) IsSystem(g *Goroutine) bool {
-	fn, ok := p.FuncAt(g.StartPC)
-	if !ok {
-		return false
-	}
-	return systemStart(fn.Name())
-}

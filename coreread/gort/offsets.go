@@ -23,6 +23,7 @@ type gOffsets struct {
 	sig, sigCode, sigAddr, sigPC uint64
 	goPC, startPC                uint64
 	parentID                     optional
+	runningCleanups              optional
 	labels                       uint64
 }
 
@@ -53,30 +54,31 @@ func (o *offsets) bind(lay *layout.Layout) error {
 
 func (o *gOffsets) bind(s *layout.Struct) error {
 	*o = gOffsets{
-		size:       s.Size(),
-		stackLo:    s.Offset("stack.lo"),
-		stackHi:    s.Offset("stack.hi"),
-		panics:     s.Offset("_panic"),
-		defers:     s.Offset("_defer"),
-		m:          s.Offset("m"),
-		schedSP:    s.Offset("sched.sp"),
-		schedPC:    s.Offset("sched.pc"),
-		schedLR:    s.Offset("sched.lr"),
-		syscallSP:  s.Offset("syscallsp"),
-		syscallPC:  s.Offset("syscallpc"),
-		status:     s.Offset("atomicstatus"),
-		id:         s.Offset("goid"),
-		waitSince:  s.Offset("waitsince"),
-		waitReason: s.Offset("waitreason"),
-		lockedM:    s.Offset("lockedm"),
-		sig:        s.Offset("sig"),
-		sigCode:    s.Offset("sigcode0"),
-		sigAddr:    s.Offset("sigcode1"),
-		sigPC:      s.Offset("sigpc"),
-		goPC:       s.Offset("gopc"),
-		startPC:    s.Offset("startpc"),
-		parentID:   optionalField(s, "parentGoid"),
-		labels:     s.Offset("labels"),
+		size:            s.Size(),
+		stackLo:         s.Offset("stack.lo"),
+		stackHi:         s.Offset("stack.hi"),
+		panics:          s.Offset("_panic"),
+		defers:          s.Offset("_defer"),
+		m:               s.Offset("m"),
+		schedSP:         s.Offset("sched.sp"),
+		schedPC:         s.Offset("sched.pc"),
+		schedLR:         s.Offset("sched.lr"),
+		syscallSP:       s.Offset("syscallsp"),
+		syscallPC:       s.Offset("syscallpc"),
+		status:          s.Offset("atomicstatus"),
+		id:              s.Offset("goid"),
+		waitSince:       s.Offset("waitsince"),
+		waitReason:      s.Offset("waitreason"),
+		lockedM:         s.Offset("lockedm"),
+		sig:             s.Offset("sig"),
+		sigCode:         s.Offset("sigcode0"),
+		sigAddr:         s.Offset("sigcode1"),
+		sigPC:           s.Offset("sigpc"),
+		goPC:            s.Offset("gopc"),
+		startPC:         s.Offset("startpc"),
+		parentID:        optionalField(s, "parentGoid"),
+		runningCleanups: optionalField(s, "runningCleanups"),
+		labels:          s.Offset("labels"),
 	}
 	return s.Err()
 }
