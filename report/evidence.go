@@ -176,8 +176,8 @@ func (a *author) crashStack() (stack, bool) {
 // createdBy is "created by f in g17 (file:line)".
 func (a *author) createdBy(s *facts.Site, in text) text {
 	t := say("created by ", a.fn(s.Func), in)
-	if s.File.Known {
-		t = say(t, " ("+withLine(shortFile(s.File.V), s.Line)+")")
+	if pos := a.place(s.File, s.Line); pos != "" {
+		t = say(t, " ("+pos+")")
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"postmortem/analyzer/facts"
@@ -18,7 +19,11 @@ func frame(fn, module, source string, line int, pc facts.Word) *facts.Frame {
 		f.Trust, f.StaticPC = facts.TrustCgo, facts.Maybe[facts.Word]{}
 		return f
 	}
-	f.Module, f.Source, f.File, f.Line = str(module), str(source), str("/src/"+module+"/"+source), facts.Some(line)
+	dir := "/src/" + path.Base(module) + "/"
+	if module == "std" {
+		dir = "/usr/local/go/src/"
+	}
+	f.Module, f.Source, f.File, f.Line = str(module), str(source), str(dir+source), facts.Some(line)
 	f.InApp = strings.HasPrefix(module, "example.com/")
 	return f
 }

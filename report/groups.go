@@ -30,8 +30,8 @@ func (a *author) groupTable(groups []*facts.Group, most int) (table, bool) {
 		}
 		if g.CreatedBy != nil {
 			by = say(lit(a.fn(g.CreatedBy.Func)))
-			if g.CreatedBy.File.Known {
-				by = say(by, below(), lit(withLine(shortFile(g.CreatedBy.File.V), g.CreatedBy.Line)))
+			if pos := a.place(g.CreatedBy.File, g.CreatedBy.Line); pos != "" {
+				by = say(by, below(), lit(pos))
 			}
 		}
 		if len(g.GoidRanges) > 0 {
@@ -117,8 +117,8 @@ func (a *author) groupStack(g *facts.Group) stack {
 			break
 		}
 		t := say("deferred "+a.fn(d.Func), fmt.Sprintf(" × %s", count(d.Count)))
-		if d.File.Known {
-			t = say(t, " ("+withLine(shortFile(d.File.V), d.Line)+")")
+		if pos := a.place(d.File, d.Line); pos != "" {
+			t = say(t, " ("+pos+")")
 		}
 		s.foot = append(s.foot, t)
 	}

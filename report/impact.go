@@ -228,8 +228,8 @@ func (a *author) pendingDefers() []block {
 			break
 		}
 		t := say(count(d.Count), " deferred ", lit(a.fn(d.Func)))
-		if d.File.Known {
-			t = say(t, " (", lit(withLine(shortFile(d.File.V), d.Line)), ")")
+		if pos := a.place(d.File, d.Line); pos != "" {
+			t = say(t, " (", lit(pos), ")")
 		}
 		switch {
 		case !a.died():

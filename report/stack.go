@@ -2,8 +2,6 @@ package report
 
 import (
 	"fmt"
-	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,81 +18,6 @@ const (
 	shownCycle = 6 // innermost ones when a cycle is named
 )
 
-// names shortens what stands in frames for the program at hand.
-type names struct {
-	module string // path of the main module, "" when unknown
-}
-
-// fn is a function's name without the main module's path: of module
-// example.com/orders, example.com/orders/pricing.Apply becomes pricing.Apply and
-// example.com/orders.Serve orders.Serve. Other names stay whole.
-func (n names) fn(name string) string {
-	if n.module == "" || !strings.HasPrefix(name, n.module) {
-		return name
-	}
-	switch rest := name[len(n.module):]; {
-	case strings.HasPrefix(rest, "/") && len(rest) > 1:
-		return rest[1:]
-	case strings.HasPrefix(rest, "."):
-		return baseWithoutVersion(n.module) + rest
-	}
-	return name
-}
-
-// majorVersion is the last element of the path of a module's second major version
-// and later ones.
-var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
-
-// baseWithoutVersion is the last element of a module's path that is a name:
-// "caddy" of github.com/caddyserver/caddy/v2.
-func baseWithoutVersion(module string) string {
-	if dir, base := path.Split(module); dir != "" && majorVersion.MatchString(base) {
-		return path.Base(dir)
-	}
-	return path.Base(module)
-}
-
-// position is where a frame is: source or file, and line.
-func (n names) position(f *facts.Frame) string {
-	file := ""
-	switch {
-	case f.Source.Known && (!f.Module.Known || f.Module.V == "std" || f.InApp && strings.Contains(f.Source.V, "/")):
-		file = f.Source.V
-	case f.Source.Known:
-		file = path.Base(f.Module.V) + "/" + f.Source.V
-	case f.File.Known:
-		file = shortFile(f.File.V)
-	default:
-		return ""
-	}
-	return withLine(file, f.Line)
-}
-
-// site is a place like "orders.(*Server).Create (orders/publish.go:131)".
-func (n names) site(s *facts.Site) text {
-	t := say(lit(n.fn(s.Func)))
-	if s.File.Known {
-		t = say(t, " (", lit(withLine(shortFile(s.File.V), s.Line)), ")")
-	}
-	return t
-}
-
-// shortFile keeps the last two elements of a path: directory and file.
-func shortFile(file string) string {
-	dir, base := path.Split(file)
-	if d := path.Base(dir); dir != "" && d != "/" && d != "." {
-		return d + "/" + base
-	}
-	return base
-}
-
-func withLine(file string, line facts.Maybe[int]) string {
-	if !line.Known {
-		return file
-	}
-	return file + ":" + strconv.Itoa(line.V)
-}
-
 // isRuntime reports whether a frame belongs to the Go runtime's own code.
 func isRuntime(f *facts.Frame) bool {
 	return !f.InApp && (strings.HasPrefix(f.Func, "runtime.") || strings.HasPrefix(f.Func, "internal/runtime/") ||
@@ -104,7 +27,7 @@ func isRuntime(f *facts.Frame) bool {
 // stackLines lays out a stack: runs of the runtime's frames are folded unless there is
 // nothing else, a long stack keeps its ends, and what is left out is said. Elided is
 // how many frames are missing behind the first facts.FramesKept.
-func (n names) stackLines(frames []*facts.Frame, elided int64, cycle *facts.Cycle) []stackLine {
+func (n *names) stackLines(frames []*facts.Frame, elided int64, cycle *facts.Cycle) []stackLine {
 	frames = slices.DeleteFunc(slices.Clone(frames), func(f *facts.Frame) bool { return f == nil })
 	split := min(len(frames), facts.FramesKept)
 	fold := slices.ContainsFunc(frames, func(f *facts.Frame) bool { return !isRuntime(f) })
@@ -133,7 +56,7 @@ func (n names) stackLines(frames []*facts.Frame, elided int64, cycle *facts.Cycl
 }
 
 // fold writes a line for a frame, and one for a run of the runtime's or of equal ones.
-func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
+func (n *names) fold(frames []*facts.Frame, fold bool) []stackLine {
 	var lines []stackLine
 	for i := 0; i < len(frames); {
 		run := 0
@@ -163,12 +86,12 @@ func (n names) fold(frames []*facts.Frame, fold bool) []stackLine {
 }
 
 // cycle says how often the repeating part of a recursion repeats.
-func (n names) cycle(c *facts.Cycle) string {
+func (n *names) cycle(c *facts.Cycle) string {
 	return "↻ " + n.round(c) + ", " + count(c.Repeats) + " times"
 }
 
 // round names the functions of one round of a recursion, innermost first.
-func (n names) round(c *facts.Cycle) string {
+func (n *names) round(c *facts.Cycle) string {
 	const most = 6
 	var fns []string
 	for i, f := range c.Funcs {
@@ -181,7 +104,7 @@ func (n names) round(c *facts.Cycle) string {
 	return strings.Join(fns, " ← ")
 }
 
-func (n names) frame(f *facts.Frame) stackLine {
+func (n *names) frame(f *facts.Frame) stackLine {
 	l := stackLine{fn: n.fn(f.Func), pos: n.position(f), frames: 1}
 	switch {
 	case f.StaticPC.Known:

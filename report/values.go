@@ -20,7 +20,7 @@ func (a *author) values() []block {
 		if len(vars) == 0 {
 			continue
 		}
-		lines = append(lines, oneLine(a.fn(f.Func)+place(f), messageWidth))
+		lines = append(lines, oneLine(a.fn(f.Func)+a.placeOf(f), messageWidth))
 		for _, v := range vars {
 			lines = append(lines, "    "+oneLine(v.Name, variableNameWidth)+" "+oneLine(v.Type, variableTypeWidth)+" = "+oneLine(v.Value.V, valueWidth))
 		}
@@ -43,9 +43,9 @@ func readable(vars []facts.Variable) (out []facts.Variable) {
 	return out
 }
 
-func place(f facts.FrameValues) string {
-	if !f.File.Known {
-		return ""
+func (a *author) placeOf(f facts.FrameValues) string {
+	if pos := a.place(f.File, f.Line); pos != "" {
+		return "  " + pos
 	}
-	return "  " + withLine(shortFile(f.File.V), f.Line)
+	return ""
 }

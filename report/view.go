@@ -63,6 +63,7 @@ func newAuthor(doc *facts.Document) *author {
 		}
 	}
 	a.frames = a.crashFrames()
+	a.learnSources(a.goroutines.Groups, a.frames)
 	if a.crash.Goroutine.Known {
 		list := a.goroutines.List
 		if i := slices.IndexFunc(list, func(g facts.Goroutine) bool { return g.ID == a.crash.Goroutine.V }); i >= 0 {
