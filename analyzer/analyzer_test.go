@@ -119,6 +119,13 @@ func checkInvariants(t *testing.T, doc *facts.Document) {
 			system += group.Count
 		}
 	}
+	if c := doc.Crash.Cycle; c != nil {
+		for n := 1; n < len(c.Funcs); n++ {
+			if len(c.Funcs)%n == 0 && slices.Equal(c.Funcs[n:], c.Funcs[:len(c.Funcs)-n]) {
+				t.Errorf("the cycle %v repeats itself after %d", c.Funcs, n)
+			}
+		}
+	}
 	sum := 0
 	for _, n := range g.ByStatus {
 		sum += n

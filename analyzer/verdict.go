@@ -39,7 +39,7 @@ func (a *analysis) judge() {
 	v.ExitClass = facts.ExitClasses[v.Class]
 	v.Confidence = a.confidence(c)
 	v.Title = a.title(c)
-	if blames(c.Kind) && !sentFromOutside(c.Signal) {
+	if blames(c.Kind) && !hitByChance(c.Signal) {
 		a.doc.Signature = signature.Of("crash", string(c.Kind), c.Frames, c.Cycle)
 	}
 	if s := a.doc.Signature; s != nil {
@@ -60,6 +60,14 @@ func blames(kind facts.CrashKind) bool {
 // sentFromOutside reports whether another process sent the signal.
 func sentFromOutside(s *facts.Signal) bool {
 	return s != nil && s.Sender != nil && s.Sender.Who == facts.SenderOther
+}
+
+// hitByChance reports whether a signal was sent to the process as a whole, by kill
+// and not by raise or abort, so that any of its threads may have got it.
+func hitByChance(s *facts.Signal) bool {
+	const siUser, siQueue = 0, -1
+	return sentFromOutside(s) ||
+		s != nil && s.Sender != nil && s.Sender.Who == facts.SenderSelf && s.Code.Known && (s.Code.V == siUser || s.Code.V == siQueue)
 }
 
 // interrupted reports whether the process died of SIGINT or SIGTERM.
@@ -92,7 +100,7 @@ func (a *analysis) title(c *facts.Crash) string {
 	case facts.CrashFatal:
 		t = fmt.Sprintf("%s died: %s%s", name, fatalBrief(c), in(c))
 	case facts.CrashOutOfMemory:
-		t = fmt.Sprintf("%s died: out of memory%s", name, in(c))
+		t = fmt.Sprintf("%s died: out of memory%s", name, lastToAsk(c))
 	case facts.CrashDeadlock:
 		t = fmt.Sprintf("%s died: %s", name, deadlockBrief(c))
 	case facts.CrashSignal:
@@ -100,10 +108,18 @@ func (a *analysis) title(c *facts.Crash) string {
 			t = fmt.Sprintf("%s was killed by %s from another process", name, signalName(c.Signal))
 			break
 		}
+		if hitByChance(c.Signal) {
+			t = fmt.Sprintf("%s sent itself %s", name, signalName(c.Signal))
+			break
+		}
 		t = fmt.Sprintf("%s died: %s%s", name, signalName(c.Signal), in(c))
 	case facts.CrashAbortRequest:
 		t = fmt.Sprintf("%s was ended by %s from outside", name, signalName(c.Signal))
 	case facts.CrashAbortSelf:
+		if hitByChance(c.Signal) {
+			t = fmt.Sprintf("%s sent itself %s", name, signalName(c.Signal))
+			break
+		}
 		t = fmt.Sprintf("%s aborted itself: %s%s", name, signalName(c.Signal), in(c))
 	case facts.CrashSnapshot:
 		t = fmt.Sprintf("%s was alive when its core was taken", name)
@@ -152,6 +168,7 @@ func deadlockBrief(c *facts.Crash) string {
 
 func firstLine(m facts.Maybe[string]) (string, bool) {
 	line, _, _ := strings.Cut(m.V, "\n")
+	line = strings.TrimRight(line, " \t\r:,;")
 	return line, m.Known && line != ""
 }
 
@@ -173,6 +190,14 @@ func in(c *facts.Crash) string {
 	}
 	if len(c.Frames) > 0 {
 		return " in " + shortFunc(c.Frames[0].Func)
+	}
+	return ""
+}
+
+// lastToAsk names who asked for memory last, who need not be who used it up.
+func lastToAsk(c *facts.Crash) string {
+	if fn, ok := strings.CutPrefix(in(c), " in "); ok {
+		return ", last asked for in " + fn
 	}
 	return ""
 }

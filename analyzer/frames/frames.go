@@ -5,6 +5,8 @@
 package frames
 
 import (
+	"slices"
+
 	"postmortem/analyzer/facts"
 	"postmortem/coreread/exe"
 	"postmortem/coreread/gort"
@@ -75,10 +77,27 @@ func (b *Builder) cycle(s *gort.Stack) *facts.Cycle {
 	}
 	c := &facts.Cycle{Repeats: int64(s.Cycle.Repeats)}
 	c.Start = int64(len(b.expand(nil, s.Inner[:s.Cycle.Start])))
+	var round []string
 	for _, f := range b.expand(nil, s.Inner[s.Cycle.Start:s.Cycle.Start+s.Cycle.Length]) {
-		c.Funcs = append(c.Funcs, f.Func)
+		round = append(round, f.Func)
+	}
+	// Inlining lays several rounds of the source into one of the machine's.
+	n := period(round)
+	c.Funcs = round[:n]
+	if n > 0 {
+		c.Repeats *= int64(len(round) / n)
 	}
 	return c
+}
+
+// period is the length of the shortest beginning that s repeats throughout.
+func period(s []string) int {
+	for n := 1; n <= len(s)/2; n++ {
+		if len(s)%n == 0 && slices.Equal(s[n:], s[:len(s)-n]) {
+			return n
+		}
+	}
+	return len(s)
 }
 
 func (b *Builder) frame(f gort.Frame) []*facts.Frame {
