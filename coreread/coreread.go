@@ -71,7 +71,7 @@ func (s *Snapshot) BinaryFile() *input.File { return s.binaryFile }
 
 // Open reads the core and its binary, checks that they belong together and
 // finds the runtime. A binary of another build is a *MismatchError unless
-// cfg.Force is set.
+// cfg.Force is set. When ctx ends later on, so do the walks of deep stacks.
 func Open(ctx context.Context, cfg Config) (_ *Snapshot, err error) {
 	core, err := input.Open(ctx, cfg.Core, cfg.Input)
 	if err != nil {
@@ -95,7 +95,12 @@ func Open(ctx context.Context, cfg Config) (_ *Snapshot, err error) {
 		return nil, err
 	}
 	files = append(files, binary)
-	return Load(core, binary, cfg.Force)
+	s, err := Load(core, binary, cfg.Force)
+	if err != nil {
+		return nil, err
+	}
+	s.Runtime.Until(ctx)
+	return s, nil
 }
 
 // Load is Open for files that are open already. The snapshot closes them; after

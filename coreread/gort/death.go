@@ -101,12 +101,10 @@ func (p *Process) noteFrames(d *death) {
 	m := d.machine
 	if context := p.interruptedContext(m); context.err == nil {
 		// Without a goroutine the walk ends where the system stack does.
-		u := &unwinder{p: p, m: m}
-		left := StoredFrames
-		_ = u.walk(context.regs, context.exact, func(f Frame, _ *pcInfo) {
-			if left > 0 && m.onSystemStack(f.SP) {
-				left--
-				p.noteFrame(d, f)
+		u := &unwinder{p: p, m: m, limit: StoredFrames}
+		_ = u.walk(context.regs, context.exact, func(f *Frame, _ *pcInfo) {
+			if m.onSystemStack(f.SP) {
+				p.noteFrame(d, *f)
 			}
 		})
 	}

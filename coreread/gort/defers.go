@@ -67,10 +67,7 @@ func (p *Process) Defers(g *Goroutine, s *Stack) ([]Defer, error) {
 	if g.Defers != 0 {
 		w.list(g.Defers)
 	}
-	p.eachFrame(g, s, w.frame)
-	if n := s.Elided(); n > 0 && s.Physical > maxWalkedAgain {
-		w.fail(fmt.Errorf("%d frames in the middle of the stack were not looked at", n))
-	}
+	s.each(s.defers, w.frame)
 	slices.SortStableFunc(w.found, func(a, b Defer) int { return cmp.Compare(a.SP, b.SP) })
 	w.nameFrames()
 	if w.err != nil {
@@ -236,7 +233,7 @@ func (w *deferWalk) nameFrames() {
 	for i := range w.found {
 		functions[w.found[i].SP] = ""
 	}
-	w.p.eachFrame(w.g, w.stack, func(f Frame) {
+	w.stack.each(true, func(f Frame) {
 		if _, ok := functions[f.SP]; ok {
 			if info := w.p.info(f.PC); info.known {
 				functions[f.SP] = info.fn.Name()

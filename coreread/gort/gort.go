@@ -36,12 +36,15 @@ type Process struct {
 	arch     *architecture
 	offsets  offsets
 	pcs      map[image.Addr]*pcInfo
+	recent   recentPCs
 	sources  map[sourceKey][]exe.SourceFrame
 	machines []*Machine // by id
 	byThread map[int]*Machine
 	byM      map[image.Addr]*Machine
 	vdso     image.Range
 	gaps     []Gap
+	unlisted int // gaps past maxGaps
+	walking  budget
 	once     once
 	death    deathLayout
 }
@@ -66,16 +69,35 @@ func New(core *elfcore.Core, bin *exe.Binary, lay *layout.Layout, bias int64) (*
 	if err := p.offsets.bind(lay); err != nil {
 		return nil, fmt.Errorf("finding the runtime's structures of %s: %w", bin.GoVersion(), err)
 	}
+	p.walking.frames = framesAllowed(core.Image)
 	p.findVDSO()
 	p.readMachines()
 	return p, nil
 }
 
-// Gaps returns what could not be read so far.
-func (p *Process) Gaps() []Gap { return p.gaps }
+// maxGaps bounds the gaps that are listed: every goroutine may be damaged.
+const maxGaps = 500
+
+// Gaps returns what could not be read so far, at most maxGaps; where there was
+// more, a last one says how much.
+func (p *Process) Gaps() []Gap {
+	if p.unlisted == 0 {
+		return p.gaps
+	}
+	return append(p.gaps[:len(p.gaps):len(p.gaps)], Gap{
+		What:   fmt.Sprintf("%d more places in the runtime's memory", p.unlisted),
+		Effect: "what they held is missing from the report",
+	})
+}
 
 // AddGap enters something that could not be read into the ledger.
-func (p *Process) AddGap(g Gap) { p.gaps = append(p.gaps, g) }
+func (p *Process) AddGap(g Gap) {
+	if len(p.gaps) < maxGaps {
+		p.gaps = append(p.gaps, g)
+		return
+	}
+	p.unlisted++
+}
 
 func (p *Process) addGap(what string, at image.Addr, n uint64, effect string) {
 	p.AddGap(Gap{What: what, Addr: at, Bytes: n, Effect: effect})

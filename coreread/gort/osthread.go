@@ -64,12 +64,12 @@ func (p *Process) Threads() []*Thread {
 
 // ThreadOf returns the thread with a kernel thread id.
 func (p *Process) ThreadOf(tid int) (*Thread, bool) {
-	for _, t := range p.Threads() {
-		if t.TID == tid {
-			return t, true
-		}
+	threads := p.Threads()
+	i := sort.Search(len(threads), func(i int) bool { return threads[i].TID >= tid })
+	if i == len(threads) || threads[i].TID != tid {
+		return nil, false
 	}
-	return nil, false
+	return threads[i], true
 }
 
 func (p *Process) readThread(core *elfcore.Thread) *Thread {
@@ -88,8 +88,8 @@ func (p *Process) readThread(core *elfcore.Thread) *Thread {
 	if g != nil {
 		t.Goroutine, t.GoID = g.Addr, g.ID
 	}
-	p.walkKernelThread(core, t.Machine, g, StoredFrames+1, func(f Frame, _ *pcInfo) {
-		t.Frames = append(t.Frames, f)
+	p.walkKernelThread(core, t.Machine, g, StoredFrames+1, func(f *Frame, _ *pcInfo) {
+		t.Frames = append(t.Frames, *f)
 	})
 	if len(t.Frames) > StoredFrames {
 		t.Frames, t.More = t.Frames[:StoredFrames], true
@@ -118,14 +118,14 @@ func (p *Process) ThreadStack(t *Thread, s *Stack) {
 	if t.Machine != nil {
 		g = p.goroutineOn(t.Machine)
 	}
-	s.Broken = p.walkKernelThread(core, t.Machine, g, 0, func(f Frame, info *pcInfo) {
-		s.push(f, p.logicalFrames(f, info))
+	s.Broken = p.walkKernelThread(core, t.Machine, g, 0, func(f *Frame, info *pcInfo) {
+		p.keep(s, f, info)
 	})
 	s.finish()
 }
 
 // walkKernelThread visits the frames of a thread: at most limit, all when it is 0.
-func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutine, limit uint64, visit func(Frame, *pcInfo)) error {
+func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutine, limit uint64, visit func(*Frame, *pcInfo)) error {
 	regs := threadRegs(core)
 	if m != nil {
 		if context := p.interruptedContext(m); context.err == nil {
@@ -133,7 +133,7 @@ func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutin
 		}
 	}
 	if regs.PC != 0 && !p.info(regs.PC).known {
-		visit(Frame{PC: regs.PC, SP: regs.SP, FP: regs.SP, Exact: true, Trust: TrustCgo}, p.info(regs.PC))
+		visit(&Frame{PC: regs.PC, SP: regs.SP, FP: regs.SP, Exact: true, Trust: TrustCgo}, p.info(regs.PC))
 		return p.walkBehindC(m, g, regs, limit, visit)
 	}
 	u := &unwinder{p: p, m: m, limit: limit}
@@ -148,7 +148,7 @@ func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutin
 
 // walkBehindC goes on with the Go code that called what a thread is in: the
 // vDSO, a system call's wrapper or C.
-func (p *Process) walkBehindC(m *Machine, g *Goroutine, at Regs, limit uint64, visit func(Frame, *pcInfo)) error {
+func (p *Process) walkBehindC(m *Machine, g *Goroutine, at Regs, limit uint64, visit func(*Frame, *pcInfo)) error {
 	if m == nil {
 		return nil
 	}

@@ -184,7 +184,7 @@ func (p *Process) raisers(g *Goroutine, s *Stack) []raiser {
 			found = append(found, raiser{f, false})
 		}
 	}
-	p.eachFrame(g, s, visit)
+	s.each(true, visit)
 	return found
 }
 

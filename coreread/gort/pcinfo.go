@@ -12,7 +12,6 @@ const (
 	roleNormal           role = iota
 	roleSystemStack           // runtime.systemstack: runs a function on g0 for curg
 	roleMoreStack             // runtime.morestack: grows curg's stack from g0
-	roleMCall                 // runtime.mcall: left curg for good
 	roleCgoCallback           // runtime.cgocallback: C called Go
 	roleInjectedCall          // sigpanic, asyncPreempt, debugCall: the caller did not call it
 	roleSignalTrampoline      // runtime.sigtramp: below it lies the kernel's signal frame
@@ -22,7 +21,6 @@ const (
 var roles = map[string]role{
 	"runtime.systemstack":  roleSystemStack,
 	"runtime.morestack":    roleMoreStack,
-	"runtime.mcall":        roleMCall,
 	"runtime.cgocallback":  roleCgoCallback,
 	"runtime.sigpanic":     roleInjectedCall,
 	"runtime.sigpanic0":    roleInjectedCall,
@@ -43,16 +41,41 @@ type pcInfo struct {
 	role    role
 	top     bool // nothing called this function
 	spWrite bool // it moves the stack pointer in ways that delta cannot tell
+	defers  bool // it has open-coded deferred calls
 	logical uint32
+}
+
+// maxDecoded bounds the program counters that are kept decoded: far more than
+// the call sites on the stacks of a living process, and far fewer than the words
+// of a damaged one.
+const maxDecoded = 1 << 16
+
+// recentPCs is a small cache in front of the map: deep stacks are of few functions.
+type recentPCs [256]struct {
+	pc   image.Addr
+	info *pcInfo
 }
 
 // info decodes pc, once.
 func (p *Process) info(pc image.Addr) *pcInfo {
-	if info, ok := p.pcs[pc]; ok {
-		return info
+	recent := &p.recent[uint64(pc)*0x9e3779b97f4a7c15>>56]
+	if recent.pc == pc && recent.info != nil {
+		return recent.info
 	}
+	info, ok := p.pcs[pc]
+	if !ok {
+		if len(p.pcs) >= maxDecoded {
+			clear(p.pcs)
+		}
+		info = p.decode(pc)
+		p.pcs[pc] = info
+	}
+	recent.pc, recent.info = pc, info
+	return info
+}
+
+func (p *Process) decode(pc image.Addr) *pcInfo {
 	info := &pcInfo{}
-	p.pcs[pc] = info
 	fn, ok := p.Exe.Funcs().Find(p.static(pc))
 	if !ok {
 		return info
@@ -63,6 +86,7 @@ func (p *Process) info(pc image.Addr) *pcInfo {
 	info.role = roles[fn.Name()]
 	info.top = fn.IsTopFrame()
 	info.spWrite = fn.IsSPWrite() && info.role != roleCgoCallback
+	_, info.defers = fn.FuncData(exe.FuncDataOpenCodedDeferInfo)
 	return info
 }
 
@@ -86,6 +110,9 @@ func (p *Process) Source(f Frame) []exe.SourceFrame {
 			pc-- // the call, not what follows it
 		}
 		frames = info.fn.Frames(p.static(pc))
+	}
+	if len(p.sources) >= maxDecoded {
+		clear(p.sources)
 	}
 	p.sources[key] = frames
 	return frames

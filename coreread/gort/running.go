@@ -25,6 +25,10 @@ type interrupted struct {
 	err   error
 }
 
+// maxHandlerFrames bounds the frames above a signal handler's entry: its stack
+// has 32 KiB, or what C code has set aside for it.
+const maxHandlerFrames = 1 << 12
+
 // maxSignalNesting bounds how many signal handlers interrupt one another.
 const maxSignalNesting = 16
 
@@ -67,13 +71,13 @@ func threadRegs(t *elfcore.Thread) Regs {
 func (p *Process) signalFrame(m *Machine, regs Regs) (SignalContext, bool) {
 	var context SignalContext
 	var trampoline Frame
-	u := &unwinder{p: p, m: m}
-	_ = u.walk(regs, true, func(f Frame, info *pcInfo) {
+	u := &unwinder{p: p, m: m, limit: maxHandlerFrames}
+	_ = u.walk(regs, true, func(f *Frame, info *pcInfo) {
 		if len(context.Handler) < StoredFrames {
-			context.Handler = append(context.Handler, f)
+			context.Handler = append(context.Handler, *f)
 		}
 		if info.role == roleSignalTrampoline {
-			trampoline = f
+			trampoline = *f
 		}
 	})
 	if trampoline.FP == 0 {
@@ -109,11 +113,11 @@ func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
 		return p.savedStack(g, s)
 	}
 	reached := false
-	visit := func(f Frame, info *pcInfo) {
+	s.origin = p.threadOrigin(g, m, context)
+	err := s.origin.walk(func(f *Frame, info *pcInfo) {
 		reached = reached || g.Stack.Contains(f.SP)
-		s.push(f, p.logicalFrames(f, info))
-	}
-	err := p.walkThread(g, m, context.regs, context.exact, visit)
+		p.keep(s, f, info)
+	})
 	if reached {
 		return err
 	}
@@ -124,37 +128,35 @@ func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
 		return p.lostRegisters(g, fmt.Sprintf("its thread is at %v, and from there no way leads to its stack (%v)", context.regs.PC, err))
 	}
 	if !p.info(context.regs.PC).known {
-		s.push(Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1)
+		s.push(&Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1)
 	} else {
 		s.reset()
 	}
 	return p.savedStack(g, s)
 }
 
-// walkThread walks from a thread's registers to the end of the goroutine that it runs.
-func (p *Process) walkThread(g *Goroutine, m *Machine, regs Regs, exact bool, visit func(Frame, *pcInfo)) error {
+// threadOrigin is where the walk from a thread's registers to the end of the
+// goroutine that it runs begins.
+func (p *Process) threadOrigin(g *Goroutine, m *Machine, context *interrupted) origin {
+	regs, exact := context.regs, context.exact
 	if m.VDSO.SP != 0 && !p.info(regs.PC).known {
 		regs, exact = m.VDSO, false
 	}
-	u := &unwinder{p: p, m: m, g: g.Addr, syscall: g.syscall}
+	u := unwinder{p: p, m: m, g: g.Addr, syscall: g.syscall}
 	if g.Stack.Contains(regs.SP) {
 		u.bounds = g.Stack
 	}
-	return u.walk(regs, exact, visit)
+	return origin{u, regs, exact}
 }
 
 // strayStack walks a running goroutine whose M is unknown from the thread that
 // stands on its stack, if there is one.
 func (p *Process) strayStack(g *Goroutine, s *Stack) error {
-	for i := range p.Core.Threads {
-		regs := threadRegs(&p.Core.Threads[i])
-		if !g.Stack.Contains(regs.SP) {
-			continue
-		}
-		u := &unwinder{p: p, bounds: g.Stack}
-		return u.walk(regs, true, func(f Frame, info *pcInfo) { s.push(f, p.logicalFrames(f, info)) })
+	t, ok := p.threadOn(g.Stack)
+	if !ok {
+		return p.lostRegisters(g, "its thread is unknown")
 	}
-	return p.lostRegisters(g, "its thread is unknown")
+	return p.walkInto(s, origin{unwinder{p: p, bounds: g.Stack}, threadRegs(t), true})
 }
 
 // lostRegisters is why a goroutine has no frames though its stack may be there.
@@ -168,29 +170,49 @@ func (p *Process) lostRegisters(g *Goroutine, why string) error {
 // savedStack walks a goroutine from where it stood when it left its thread, or
 // entered a system call or C.
 func (p *Process) savedStack(g *Goroutine, s *Stack) error {
-	regs := g.sched
+	regs, left := g.sched, true
 	if g.syscall.SP != 0 {
-		regs = g.syscall
+		regs, left = g.syscall, false
 	}
 	if regs.SP == 0 {
 		return p.lostRegisters(g, "it saved no state")
 	}
 	if m, ok := p.byM[g.M]; ok && m.VDSO.SP != 0 && g.Stack.Contains(m.VDSO.SP) {
-		regs = m.VDSO
+		regs, left = m.VDSO, false
 	}
-	u := &unwinder{p: p, bounds: g.Stack, syscall: g.syscall}
-	return u.walk(regs, false, func(f Frame, info *pcInfo) {
-		s.push(f, p.logicalFrames(f, info))
-	})
+	return p.walkInto(s, origin{unwinder{p: p, bounds: g.Stack, syscall: g.syscall, left: left}, regs, false})
+}
+
+// origin is where a walk begins.
+type origin struct {
+	unwinder unwinder
+	regs     Regs
+	exact    bool
+}
+
+func (o origin) walk(visit func(*Frame, *pcInfo)) error {
+	return o.unwinder.walk(o.regs, o.exact, visit)
+}
+
+// walkInto walks into s.
+func (p *Process) walkInto(s *Stack, from origin) error {
+	s.origin = from
+	return from.walk(func(f *Frame, info *pcInfo) { p.keep(s, f, info) })
+}
+
+// keep enters a frame into s.
+func (p *Process) keep(s *Stack, f *Frame, info *pcInfo) {
+	s.push(f, p.logicalFrames(f, info))
+	s.defers = s.defers || info.defers
 }
 
 // logicalFrames returns how many functions a frame stands for.
-func (p *Process) logicalFrames(f Frame, info *pcInfo) uint32 {
+func (p *Process) logicalFrames(f *Frame, info *pcInfo) uint32 {
 	if f.Exact {
-		return uint32(len(p.Source(f)))
+		return uint32(len(p.Source(*f)))
 	}
 	if info.logical == 0 {
-		info.logical = uint32(len(p.Source(f)))
+		info.logical = uint32(len(p.Source(*f)))
 	}
 	return info.logical
 }

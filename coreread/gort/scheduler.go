@@ -1,6 +1,7 @@
 package gort
 
 import (
+	"postmortem/coreread/elfcore"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
 )
@@ -51,7 +52,8 @@ type once struct {
 	stop      *StopTheWorld
 	collector *Collector
 	clocks    *Clocks
-	threads   []*Thread
+	threads   []*Thread // by id
+	bySP      []*elfcore.Thread
 	libraries []library
 }
 

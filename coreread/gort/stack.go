@@ -40,6 +40,9 @@ type Stack struct {
 	// when it did not.
 	Broken error
 
+	origin origin
+	defers bool // a function in it may have open-coded deferred calls
+
 	ring  []Frame // the last frames walked, a ring once Outer is full
 	next  int
 	watch cycleWatch
@@ -64,12 +67,12 @@ const (
 	fnvPrime  = 1099511628211
 )
 
-func (s *Stack) push(f Frame, logical uint32) {
+func (s *Stack) push(f *Frame, logical uint32) {
 	s.Physical++
 	s.Logical += uint64(logical)
 	s.Hash = (s.Hash ^ uint64(f.PC)) * fnvPrime
 	if len(s.Inner) < StoredFrames {
-		s.Inner = append(s.Inner, f)
+		s.Inner = append(s.Inner, *f)
 		if len(s.Inner) == StoredFrames {
 			s.watch.begin(s.Inner)
 		}
@@ -77,11 +80,31 @@ func (s *Stack) push(f Frame, logical uint32) {
 	}
 	s.watch.follow(f.PC)
 	if len(s.ring) < StoredFrames {
-		s.ring = append(s.ring, f)
+		s.ring = append(s.ring, *f)
 		return
 	}
-	s.ring[s.next] = f
-	s.next = (s.next + 1) % StoredFrames
+	// Field by field: the processor is slow to load as a whole what the unwinder
+	// has just stored in parts.
+	r := &s.ring[s.next]
+	r.PC, r.SP, r.FP, r.Exact, r.Trust = f.PC, f.SP, f.FP, f.Exact, f.Trust
+	if s.next++; s.next == StoredFrames {
+		s.next = 0
+	}
+}
+
+// each visits the frames of s, innermost first. Those that s does not keep are
+// walked again, if all is set.
+func (s *Stack) each(all bool, visit func(Frame)) {
+	if all && s.Elided() > 0 {
+		// It ends where the first walk did, which has said why.
+		_ = s.origin.walk(func(f *Frame, _ *pcInfo) { visit(*f) })
+		return
+	}
+	for _, frames := range [][]Frame{s.Inner, s.Outer} {
+		for _, f := range frames {
+			visit(f)
+		}
+	}
 }
 
 // finish puts the outermost frames into order.

@@ -1,6 +1,10 @@
 package gort
 
 import (
+	"cmp"
+	"slices"
+
+	"postmortem/coreread/elfcore"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
 )
@@ -16,6 +20,21 @@ func (p *Process) runsOn(g *Goroutine) (*Machine, bool) {
 		return nil, false
 	}
 	return m, true
+}
+
+// threadOn returns a thread whose stack pointer lies in r, which holds one stack.
+func (p *Process) threadOn(r image.Range) (*elfcore.Thread, bool) {
+	if p.once.bySP == nil {
+		for i := range p.Core.Threads {
+			p.once.bySP = append(p.once.bySP, &p.Core.Threads[i])
+		}
+		slices.SortStableFunc(p.once.bySP, func(a, b *elfcore.Thread) int { return cmp.Compare(a.Regs.SP, b.Regs.SP) })
+	}
+	i, _ := slices.BinarySearchFunc(p.once.bySP, r.Start, func(t *elfcore.Thread, at image.Addr) int { return cmp.Compare(t.Regs.SP, at) })
+	if i == len(p.once.bySP) || !r.Contains(p.once.bySP[i].Regs.SP) {
+		return nil, false
+	}
+	return p.once.bySP[i], true
 }
 
 // auxvSysinfoEHDR is AT_SYSINFO_EHDR: where the vDSO is.

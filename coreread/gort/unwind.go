@@ -28,8 +28,12 @@ type unwinder struct {
 	// syscall is the pc and sp that entersyscall saved: exempt from the rule
 	// that functions which write SP cannot be walked through.
 	syscall Regs
+	// left says that the current frame is where the goroutine itself left its
+	// thread, with a stack pointer that its function had not yet written.
+	left bool
 
-	limit uint64 // frames after which the walk ends, 0 for none
+	limit  uint64 // frames after which the walk ends, 0 for none
+	memory *image.Cursor
 }
 
 // brokenStackError is why a walk ended early.
@@ -52,10 +56,14 @@ func (u *unwinder) broken(what string, err error) error {
 	return &brokenStackError{at: u.frame.SP, what: what, err: err}
 }
 
-// walk visits every frame from regs on. exact says that regs.PC is the
-// instruction itself and not a return address. It returns nil at the
-// outermost frame.
-func (u *unwinder) walk(regs Regs, exact bool, visit func(Frame, *pcInfo)) error {
+// chargeEvery is how many frames a walk takes between two looks at whether it may go on.
+const chargeEvery = 1 << 12
+
+// walk visits every frame from regs on; the frame visited is only lent. exact
+// says that regs.PC is the instruction itself and not a return address. It
+// returns nil at the outermost frame.
+func (u *unwinder) walk(regs Regs, exact bool, visit func(*Frame, *pcInfo)) error {
+	u.memory = u.p.Image.Cursor()
 	if regs.PC == 0 && regs.SP != 0 {
 		if err := u.callOfNil(&regs); err != nil {
 			return err
@@ -67,62 +75,97 @@ func (u *unwinder) walk(regs Regs, exact bool, visit func(Frame, *pcInfo)) error
 		u.frame.Trust = TrustRegisters
 	}
 	u.lr = regs.LR
-	for innermost := true; ; innermost = false {
+	for n := uint64(1); ; n++ {
 		u.info = u.p.info(u.frame.PC)
 		if !u.info.known {
 			return u.broken(fmt.Sprintf("%v is not in Go code", u.frame.PC), nil)
 		}
-		more, err := u.resolve(innermost)
+		way, err := u.resolve()
 		if err != nil {
 			return err
 		}
-		visit(u.frame, u.info)
-		if u.limit--; !more || u.limit == 0 {
+		visit(&u.frame, u.info)
+		if n == u.limit || way == outermost {
 			return nil
 		}
-		if err := u.step(); err != nil {
+		if n%chargeEvery == 0 {
+			if err := u.p.chargeFrames(chargeEvery); err != nil {
+				return u.broken("the walk was ended", err)
+			}
+		}
+		switch way {
+		case toGoroutine:
+			err = u.enterGoroutine()
+		case hidden:
+			return u.hiddenCaller()
+		default:
+			err = u.step(n == 1)
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
+// way is how a walk leaves a frame outwards.
+type way uint8
+
+const (
+	toCaller    way = iota // by the return address
+	toGoroutine            // from the system stack to the goroutine's own
+	outermost              // nothing called it
+	hidden                 // what called it cannot be told from its frame
+)
+
 // callOfNil puts a walk that begins at the call of a nil function into the caller.
 func (u *unwinder) callOfNil(regs *Regs) error {
-	pc, err := u.p.Image.Addr(regs.SP)
-	if err != nil {
-		return err
-	}
-	if u.p.arch.linkRegister {
+	if u.p.arch.linkRegister && regs.LR != 0 {
 		regs.PC, regs.LR = regs.LR, 0
 		return nil
 	}
-	regs.PC, regs.SP = pc, regs.SP+8
-	return nil
+	regs.PC = u.memory.Addr(regs.SP)
+	if !u.p.arch.linkRegister {
+		regs.SP += 8
+	}
+	return u.memory.Err()
 }
 
-// resolve completes the current frame and reports whether it has a caller.
-func (u *unwinder) resolve(innermost bool) (more bool, err error) {
+// resolve completes the current frame and says how it is left.
+func (u *unwinder) resolve() (way, error) {
 	if !u.info.deltaOK {
-		return false, u.broken("no frame size is recorded for "+u.info.fn.Name(), nil)
+		return hidden, u.broken("no frame size is recorded for "+u.info.fn.Name(), nil)
 	}
 	u.frame.FP = u.frame.SP.Add(u.info.delta)
 	if !u.p.arch.linkRegister {
 		u.frame.FP += 8
 	}
-	if u.info.top || u.info.role == roleSignalTrampoline {
-		return false, nil
+	switch {
+	case u.info.top || u.info.role == roleSignalTrampoline:
+		return outermost, nil
+	case u.leavesSystemStack():
+		return toGoroutine, nil
+	case u.info.spWrite && !u.beforeSPWrite():
+		return hidden, nil
 	}
-	if u.leavesSystemStack() {
-		return true, nil
-	}
+	return toCaller, u.checkBounds()
+}
+
+// beforeSPWrite reports whether a function that writes the stack pointer had
+// not yet done so: it was in entersyscall's caller, which has saved its own, or
+// the goroutine left its thread as the function was about to grow its stack.
+func (u *unwinder) beforeSPWrite() bool {
 	inSyscall := u.frame.PC == u.syscall.PC && u.frame.SP == u.syscall.SP && u.syscall.SP != 0
-	if u.info.spWrite && !inSyscall {
-		return false, nil
+	return inSyscall || u.left
+}
+
+// hiddenCaller ends a walk at a function that writes the stack pointer. On a
+// thread's own stack these are the scheduler's first frames; on a goroutine's
+// there are callers, and nothing tells where.
+func (u *unwinder) hiddenCaller() error {
+	if u.bounds.Len() == 0 {
+		return nil
 	}
-	if err := u.checkBounds(); err != nil {
-		return false, err
-	}
-	return true, u.returnAddress(innermost)
+	return u.broken(u.info.fn.Name()+" moves the stack pointer in ways that the binary does not record", nil)
 }
 
 // leavesSystemStack reports whether the current frame is where the system stack
@@ -157,6 +200,7 @@ func (u *unwinder) enterGoroutine() error {
 	u.lr = g.sched.LR
 	u.bounds = g.Stack
 	u.g = 0
+	u.left = true
 	return nil
 }
 
@@ -183,18 +227,17 @@ func (u *unwinder) returnAddress(innermost bool) error {
 		}
 		at = u.frame.SP
 	}
-	lr, err := u.p.Image.Addr(at)
-	if err != nil {
+	u.lr = u.memory.Addr(at)
+	if err := u.memory.Err(); err != nil {
 		return u.broken("return address of "+u.info.fn.Name(), err)
 	}
-	u.lr = lr
 	return nil
 }
 
 // step makes the caller the current frame.
-func (u *unwinder) step() error {
-	if u.leavesSystemStack() {
-		return u.enterGoroutine()
+func (u *unwinder) step(innermost bool) error {
+	if err := u.returnAddress(innermost); err != nil {
+		return err
 	}
 	if u.lr == 0 {
 		return u.broken(u.info.fn.Name()+" returns to address 0", nil)
@@ -204,7 +247,7 @@ func (u *unwinder) step() error {
 	}
 	injected := u.info.role == roleInjectedCall
 	u.frame = Frame{PC: u.lr, SP: u.frame.FP, Exact: injected}
-	u.lr = 0
+	u.lr, u.left = 0, false
 	if injected && u.p.arch.linkRegister {
 		return u.undoInjection()
 	}
@@ -214,8 +257,8 @@ func (u *unwinder) step() error {
 // undoInjection takes back what a signal handler pushed to make a call appear:
 // the interrupted code's link register.
 func (u *unwinder) undoInjection() error {
-	saved, err := u.p.Image.Addr(u.frame.SP)
-	if err != nil {
+	saved := u.memory.Addr(u.frame.SP)
+	if err := u.memory.Err(); err != nil {
 		return u.broken("link register of the interrupted code", err)
 	}
 	u.frame.SP += u.p.arch.injectedFrame
