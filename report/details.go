@@ -179,14 +179,20 @@ func (a *author) threadsPart() []block {
 	if n := len(order) - shownThreads; n > 0 {
 		out = append(out, paragraph{say("… " + plural(n, "more thread") + ".")})
 	}
-	if th := order[0]; first(th) == 0 && len(th.Registers) > 0 {
+	if th := order[0]; first(th) == 0 && len(th.Registers) > 0 && !raising(th) {
 		of := "when the core was written"
 		if th.RegistersOf == facts.RegistersAtSignal {
-			of = "when its first signal came"
+			of = "when the signal came whose handler it is in"
 		}
 		out = append(out, heading(say(fmt.Sprintf("Registers of thread %d, %s", th.TID, of))), registers(th))
 	}
 	return out
+}
+
+// raising reports whether the runtime itself ended the process on the thread: its
+// registers are of that, and those of the cause are lost.
+func raising(th *facts.Thread) bool {
+	return len(th.Frames) > 0 && th.Frames[0] != nil && th.Frames[0].Func == "runtime.raise"
 }
 
 // registers lays out a thread's registers, three to a line.
@@ -233,11 +239,12 @@ func (a *author) targetPart() []block {
 	}
 	r.add("instance", or(t.InstanceID, same))
 	r.add("started", or(t.Time.Started, clock))
-	r.add("last clock", or(t.Time.LastSeen, clock), " (", or(t.Time.Basis, same), ")")
+	r.add("last clock", lastClock(&t.Time))
 	r.add("dependencies", a.dependencies())
-	for i, k := range slices.Sorted(maps.Keys(t.BuildSettings)) {
+	settings := buildSettings(t)
+	for i, k := range settings {
 		if i == shownSettings {
-			r.add("…", plural(len(t.BuildSettings)-shownSettings, "more setting"))
+			r.add("…", plural(len(settings)-shownSettings, "more setting"))
 			break
 		}
 		r.add("setting "+k, lit(cutText(t.BuildSettings[k], settingWidth)))
@@ -246,6 +253,31 @@ func (a *author) targetPart() []block {
 		r.add("context "+k, a.doc.Context[k])
 	}
 	return []block{r.t}
+}
+
+// buildSettings names the settings that say what no other line says.
+func buildSettings(t *facts.Target) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(t.BuildSettings)) {
+		switch k {
+		case "GOOS", "GOARCH", "vcs", "vcs.revision", "vcs.modified":
+			continue
+		}
+		if t.BuildSettings[k] != "" {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func lastClock(t *facts.Time) string {
+	switch {
+	case t.LastSeen.Known:
+		return clock(t.LastSeen.V) + " (" + or(t.Basis, same) + ")"
+	case t.Basis.Known && t.UptimeNS.Known:
+		return duration(t.UptimeNS.V) + " after the start (" + t.Basis.V + "); no time of day"
+	}
+	return "unknown"
 }
 
 func coreLine(c *facts.Core) text {
@@ -308,13 +340,16 @@ func (a *author) completenessPart() []block {
 	}
 	out := []block{r.t}
 	var gaps bullets
-	for i, g := range c.Gaps {
-		if i == shownGaps {
-			break
+	shown := 0
+	for rest := c.Gaps; len(rest) > 0 && len(gaps) < shownGaps; {
+		n := 1
+		for n < len(rest) && rest[n].What == rest[0].What && rest[n].Effect == rest[0].Effect {
+			n++
 		}
-		gaps = append(gaps, gapLine(g))
+		gaps = append(gaps, gapLine(rest[:n]))
+		shown, rest = shown+n, rest[n:]
 	}
-	if n := max(c.GapsTotal, len(c.Gaps)) - len(gaps); n > 0 {
+	if n := max(c.GapsTotal, len(c.Gaps)) - shown; n > 0 {
 		gaps = append(gaps, say("… "+plural(n, "more gap")+"."))
 	}
 	if len(gaps) > 0 {
@@ -327,9 +362,21 @@ func (a *author) completenessPart() []block {
 	return append(out, paragraph{say("Report by ", tool, ", "+a.doc.Schema+".")})
 }
 
-func gapLine(g facts.Gap) text {
+// gapLine writes gaps of one kind.
+func gapLine(gaps []facts.Gap) text {
+	g := gaps[0]
 	t := say(g.What)
 	switch {
+	case len(gaps) > 1:
+		var sum uint64
+		for _, g := range gaps {
+			sum += g.Bytes.V
+		}
+		t = say(t, " (", plural(len(gaps), "place"))
+		if sum > 0 {
+			t = say(t, ", ", bytesWord(sum))
+		}
+		t = say(t, ")")
 	case g.Address.Known && g.Bytes.Known:
 		t = say(t, fmt.Sprintf(" (%s at ", bytesWord(g.Bytes.V)), lit(hex(g.Address.V)), ")")
 	case g.Address.Known:

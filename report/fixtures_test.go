@@ -258,7 +258,15 @@ func documents() map[string]*facts.Document {
 			Sender: &facts.Sender{Who: facts.SenderKernel}, Source: str("signal context of thread 17")},
 		DumpSignal: selfAbort(), Panics: []facts.Panic{}, RuntimePrintTail: str(""),
 	})
+	native.Threads[1].Frames = native.Crash.Frames
 	docs["signal"] = native
+
+	docs["signal-self"] = died("orders sent itself SIGSEGV", facts.ClassFault, &facts.Crash{
+		Kind: facts.CrashSignal, Goroutine: facts.Some[int64](4121), Thread: facts.Some(17), Frames: crashFrames(),
+		Signal: &facts.Signal{Number: 11, Name: str("SIGSEGV"), Code: facts.Some(0), CodeName: str("SI_USER"),
+			Sender: &facts.Sender{PID: facts.Some(4711), Who: facts.SenderSelf}, Source: str("signal context of thread 17")},
+		DumpSignal: selfAbort(), Panics: []facts.Panic{}, RuntimePrintTail: str(""),
+	})
 
 	docs["deadlock"] = waiters(died("orders deadlocked: all goroutines are asleep", facts.ClassDeadlock, &facts.Crash{
 		Kind: facts.CrashDeadlock, Message: str("all goroutines are asleep - deadlock!"), Frames: []*facts.Frame{}, DumpSignal: selfAbort(), Panics: []facts.Panic{},
@@ -280,6 +288,7 @@ func documents() map[string]*facts.Document {
 		DumpSignal: selfAbort(), Panics: []facts.Panic{}, RuntimePrintTail: str(""),
 	}), "sync.Mutex.Lock", facts.QuadrantLock)
 	abort.Verdict.Confidence = facts.ConfidenceLikely
+	abort.Threads[1].Frames = crashFrames()
 	docs["abort-request"] = abort
 
 	docs["abort-self"] = died("orders aborted itself in libvips.so.42+0x99", facts.ClassFault, &facts.Crash{
@@ -344,6 +353,7 @@ func hostile() *facts.Document {
 	g.List[len(g.List)-1].Labels[nasty] = nil
 	d.Threads = append(d.Threads, facts.Thread{TID: -1, State: nasty, Frames: []*facts.Frame{nil}})
 	d.Threads[1].Registers[nasty] = 1
+	d.Threads[1].Frames = d.Crash.Frames
 	d.Completeness.Sections[nasty] = facts.Section{State: nasty, Why: str(nasty)}
 	d.Completeness.Gaps = append(d.Completeness.Gaps, facts.Gap{What: nasty, Effect: nasty})
 	d.Completeness.GapsTotal = 1

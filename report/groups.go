@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ func (a *author) groupTable(groups []*facts.Group, most int) (table, bool) {
 		head:  []string{"count", "state", "where", "created by", "waited", "example"},
 		right: []bool{true, false, false, false, false, false},
 	}
-	for _, g := range groups[:min(most, len(groups))] {
+	for _, g := range firstGroupsOf(groups)[:min(most, len(groups))] {
 		where, by, example := say("—"), say("—"), say("—")
 		if f := blame(g.Frames); f != nil {
 			where = say(lit(a.fn(f.Func)))
@@ -40,9 +41,41 @@ func (a *author) groupTable(groups []*facts.Group, most int) (table, bool) {
 		t.rows = append(t.rows, []text{say(count(g.Count)), say(a.state(g)), where, by, say(waited(g.WaitedAtLeastNS)), example})
 	}
 	if left := len(groups) - most; left > 0 {
-		t.rows = append(t.rows, []text{say(count(members(groups[most:]))), say(fmt.Sprintf("in %s", plural(left, "more group"))), nil, nil, nil, nil})
+		t.rows = append(t.rows, []text{say(count(members(firstGroupsOf(groups)[most:]))), say(fmt.Sprintf("in %s", plural(left, "more group"))), nil, nil, nil, nil})
 	}
+	t.dropEmpty()
 	return t, len(t.rows) > 0
+}
+
+// dropEmpty takes out the columns in which no row says anything.
+func (t *table) dropEmpty() {
+	for j := len(t.head) - 1; j > 0; j-- {
+		says := func(r []text) bool { s := plainText(r[j]); return s != "" && s != "—" }
+		if slices.ContainsFunc(t.rows, says) {
+			continue
+		}
+		t.head, t.right = slices.Delete(t.head, j, j+1), slices.Delete(t.right, j, j+1)
+		for i := range t.rows {
+			t.rows[i] = slices.Delete(t.rows[i], j, j+1)
+		}
+	}
+}
+
+// firstGroupsOf orders groups for a table that has no room for all: of groups of
+// one size those that wait for a lock come first, then those that run.
+func firstGroupsOf(groups []*facts.Group) []*facts.Group {
+	rank := func(g *facts.Group) int {
+		switch g.Quadrant {
+		case facts.QuadrantLock:
+			return 0
+		case facts.QuadrantRunning, facts.QuadrantRunnable:
+			return 1
+		}
+		return 2
+	}
+	return slices.SortedStableFunc(slices.Values(groups), func(x, y *facts.Group) int {
+		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(rank(x), rank(y)))
+	})
 }
 
 func members(groups []*facts.Group) int {
@@ -111,21 +144,40 @@ func (a *author) groupStack(g *facts.Group) stack {
 	if g.CreatedBy != nil {
 		s.foot = append(s.foot, a.createdBy(g.CreatedBy, nil))
 	}
-	for i, d := range g.PendingDefers {
-		if i == shownDefers {
-			s.foot = append(s.foot, say(fmt.Sprintf("… %s more", plural(len(g.PendingDefers)-shownDefers, "deferred call"))))
-			break
+	s.foot = append(s.foot, a.deferredLines(g)...)
+	if len(g.LabelKeys) > 0 {
+		s.foot = append(s.foot, say("labels "+strings.Join(g.LabelKeys, ", ")))
+	}
+	return s
+}
+
+// deferredLines are the deferred calls of a group's own functions; those of libraries
+// run with whatever calls them and say little.
+func (a *author) deferredLines(g *facts.Group) []text {
+	var out []text
+	left, library := 0, 0
+	for _, d := range g.PendingDefers {
+		switch {
+		case !d.InApp:
+			library++
+			continue
+		case len(out) == shownDefers:
+			left++
+			continue
 		}
 		t := say("deferred "+a.fn(d.Func), fmt.Sprintf(" × %s", count(d.Count)))
 		if pos := a.place(d.File, d.Line); pos != "" {
 			t = say(t, " ("+pos+")")
 		}
-		s.foot = append(s.foot, t)
+		out = append(out, t)
 	}
-	if len(g.LabelKeys) > 0 {
-		s.foot = append(s.foot, say("labels "+strings.Join(g.LabelKeys, ", ")))
+	if left > 0 {
+		out = append(out, say(fmt.Sprintf("… %s more", plural(left, "deferred call"))))
 	}
-	return s
+	if library > 0 {
+		out = append(out, say("… "+plural(library, "deferred call")+" of libraries"))
+	}
+	return out
 }
 
 // systemLine sums up the runtime's own goroutines.

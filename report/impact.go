@@ -193,61 +193,6 @@ func (a *author) largestLine() text {
 	return say(t, ".")
 }
 
-// leftUndone is what a deferred call that never ran leaves behind.
-var leftUndone = map[string]string{
-	"database/sql.(*Tx).Rollback": "transactions may be open in the database",
-}
-
-// pendingDefers lists deferred calls that had not run, those that the program's
-// own functions deferred or are.
-func (a *author) pendingDefers() []block {
-	const most = 6
-	own := a.ownPackages()
-	sum := map[facts.Defer]int{}
-	for _, g := range a.programGroups() {
-		for _, d := range g.PendingDefers {
-			if d.InApp || own[packageOf(d.Func)] {
-				n := d.Count
-				d.Count, d.InApp = 0, false
-				sum[d] += n
-			}
-		}
-	}
-	all := make([]facts.Defer, 0, len(sum))
-	for d, n := range sum {
-		d.Count = n
-		all = append(all, d)
-	}
-	slices.SortFunc(all, func(x, y facts.Defer) int {
-		return cmp.Or(cmp.Compare(y.Count, x.Count), strings.Compare(x.Func, y.Func), strings.Compare(x.File.V, y.File.V), cmp.Compare(x.Line.V, y.Line.V))
-	})
-	var out bullets
-	for i, d := range all {
-		if i == most {
-			out = append(out, say(fmt.Sprintf("… %s more.", plural(len(all)-most, "place"))))
-			break
-		}
-		t := say(count(d.Count), " deferred ", lit(a.fn(d.Func)))
-		if pos := a.place(d.File, d.Line); pos != "" {
-			t = say(t, " (", lit(pos), ")")
-		}
-		switch {
-		case !a.died():
-			t = say(t, " pending")
-		default:
-			t = say(t, " never ran")
-		}
-		if why := leftUndone[d.Func]; why != "" && a.died() {
-			t = say(t, ": ", why)
-		}
-		out = append(out, say(t, "."))
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	return []block{out}
-}
-
 // ownPackages are the packages that frames mark as the program's own.
 func (a *author) ownPackages() map[string]bool {
 	own := map[string]bool{"main": true}

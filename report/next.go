@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 
 	"postmortem/analyzer/facts"
@@ -28,8 +27,11 @@ func (a *author) rollback() string {
 }
 
 func (a *author) onCall() []text {
-	if a.sentFromOutside() {
+	switch {
+	case a.sentFromOutside():
 		return a.onCallSent()
+	case a.sentToItself():
+		return []text{say("the program's own output just before the end may say why it killed itself; ", a.rollback(), ".")}
 	}
 	switch a.crash.Kind {
 	case facts.CrashPanic:
@@ -38,12 +40,18 @@ func (a *author) onCall() []text {
 		if a.messageHas("concurrent map") {
 			return []text{say("a restart helps until the two meet again, which load makes likelier; ", a.rollback(), ".")}
 		}
+		if a.messageHas("stack overflow", "stack exceeds") {
+			return []text{say(a.rollback() + "; a restart fails again if the same input returns.")}
+		}
 		return []text{say(a.rollback() + "; whether a restart helps depends on what led there.")}
 	case facts.CrashSignal:
 		return []text{say(a.rollback()+"; look whether other hosts show it too: on one host only, the machine itself is to be looked at, ",
 			"or a library that is different there.")}
 	case facts.CrashDeadlock:
-		return []text{say("a restart clears it; ", a.rollback(), ".")}
+		if a.messageHas("no goroutines") {
+			return []text{say("a restart ends likewise, whenever all goroutines are done; ", a.rollback(), ".")}
+		}
+		return []text{say("a restart clears it until the same happens again; ", a.rollback(), ".")}
 	case facts.CrashOutOfMemory:
 		return []text{say("look at the memory limit of the container or of the user (", lit("ulimit -v"), ") and at the host's free memory at that time; a restart helps until it fills again.")}
 	case facts.CrashAbortSelf:
@@ -56,8 +64,8 @@ func (a *author) onCall() []text {
 
 func (a *author) onCallSent() []text {
 	out := []text{say("find who sent ", lit(signalWordOr(a.firstSignal(), "the signal")), ": a watchdog of the supervisor, a time limit, or a person.")}
-	if f := a.waitingAt(); f != nil {
-		out = append(out, say("other replicas hang likewise if ", lit("goroutine?debug=1"), " shows a pile in ", a.at(f), "; no second core is needed then."))
+	if g := a.pile(); g != nil {
+		out = append(out, say("other replicas hang likewise if ", lit("goroutine?debug=1"), " shows a pile in ", a.at(blame(g.Frames)), "; no second core is needed then."))
 	}
 	return out
 }
@@ -81,20 +89,6 @@ func (a *author) messageHas(parts ...string) bool {
 	return false
 }
 
-// waitingAt is where the largest group of the program's own goroutines waits, nil
-// when no group has more than one goroutine.
-func (a *author) waitingAt() *facts.Frame {
-	for _, g := range a.programGroups() {
-		if g.Count < 2 {
-			return nil
-		}
-		if f := blame(g.Frames); f != nil && (g.Status == facts.StatusWaiting || g.Status == facts.StatusLeaked) {
-			return f
-		}
-	}
-	return nil
-}
-
 // panicAsks is what to ask of the source, by what the panic says.
 var panicAsks = []struct{ has, ask string }{
 	{"nil pointer dereference", "which pointer is nil there, and who returned or stored it?"},
@@ -114,8 +108,12 @@ var panicAsks = []struct{ has, ask string }{
 
 func (a *author) developer() []text {
 	f := blame(a.frames)
-	if a.sentFromOutside() || a.crash.Kind == facts.CrashDeadlock {
+	switch {
+	case a.sentFromOutside(), a.crash.Kind == facts.CrashDeadlock:
 		return a.developerWaits()
+	case a.sentToItself():
+		return []text{say("who sends ", lit(signalWordOr(a.firstSignal(), "a signal")), " to the own process: ",
+			lit("syscall.Kill"), ", ", lit("os.Process.Signal"), " or ", lit("kill"), " in C code?")}
 	}
 	switch a.crash.Kind {
 	case facts.CrashPanic:
@@ -132,57 +130,21 @@ func (a *author) developer() []text {
 	case facts.CrashOutOfMemory:
 		return []text{say("take a heap profile (", lit("/debug/pprof/heap"), ") from a replica under the same load; the number of goroutines above tells whether stacks and what they hold are a part of it.")}
 	case facts.CrashSnapshot:
-		if w := a.waitingAt(); w != nil {
-			return []text{say("is the largest group, in ", a.at(w), ", as large as it should be?")}
+		if g := a.pile(); g != nil {
+			return []text{say("are the ", count(g.Count), " goroutines in ", a.at(blame(g.Frames)), " as many as there should be?")}
 		}
-	}
-	return nil
-}
-
-// developerWaits asks what everything waits for.
-func (a *author) developerWaits() []text {
-	if a.messageHas("no goroutines") {
-		return []text{say("main calls ", lit("runtime.Goexit"), "; it should wait for its goroutines and return instead.")}
-	}
-	var out []text
-	if t := a.whoHolds(); t != nil {
-		out = append(out, t)
-	}
-	if t := a.whoWakes(); t != nil {
-		out = append(out, t)
-	}
-	return out
-}
-
-// whoHolds names the goroutines that keep a stop-the-world from its end.
-func (a *author) whoHolds() text {
-	if a.doc.GC == nil {
-		return nil
-	}
-	for _, w := range a.doc.GC.StopTheWorld.WaitingFor {
-		if !w.Goroutine.Known {
-			continue
-		}
-		t := say(lit(goid(w.Goroutine.V)), " does not let itself be stopped")
-		for i := range a.goroutines.List {
-			if g := &a.goroutines.List[i]; g.ID == w.Goroutine.V {
-				if group := a.groupByID(g.Group); group != nil {
-					if f := blame(group.Frames); f != nil {
-						t = say(t, " in ", a.at(f))
-					}
-				}
-				break
-			}
-		}
-		return say(t, ": a loop without calls in assembly or with preemption off, or a C call that holds a processor?")
 	}
 	return nil
 }
 
 func (a *author) developerPanic(f *facts.Frame) []text {
+	message := a.crash.Message.V
+	if first := a.firstPanicked(); first != nil {
+		f, message = first, a.crash.Panics[0].Message.V
+	}
 	ask := "what must hold there, and which caller broke it?"
 	for _, p := range panicAsks {
-		if a.messageHas(p.has) {
+		if strings.Contains(message, p.has) {
 			ask = p.ask
 			break
 		}
@@ -213,6 +175,8 @@ func (a *author) developerFatal(f *facts.Frame) []text {
 		return []text{say("what should have ended the recursion", where, "?")}
 	case a.messageHas("unlock of unlocked", "Unlock of unlocked"):
 		return []text{say("which path", where, " unlocks twice, or without a lock? ", lit("defer"), " right after the lock avoids both.")}
+	case a.crash.Message.V == "fault":
+		return []text{say("where does the address", where, " come from: unsafe, a mapped file that is gone, or C code? ", lit("-gcflags=all=-d=checkptr"), " in the tests finds wrong conversions.")}
 	case a.messageHas("thread exhaustion"):
 		return []text{say("which blocking calls have no bound on how many run at once? The largest groups show them.")}
 	}
@@ -232,34 +196,6 @@ func (a *author) developerNative() []text {
 		return []text{say(lit(f.Func), " is in C code, as file and offset: ", lit("addr2line"), " with the debug information of exactly that file names the line; the Go code that called it stands on the stack above.")}
 	}
 	return []text{say("in ", a.at(f), ": memory from unsafe, mmap or C is what Go code faults on outside of a panic.")}
-}
-
-// whoWakes asks for the other side of what the largest waiting group waits for.
-func (a *author) whoWakes() text {
-	for _, g := range a.programGroups() {
-		f := blame(g.Frames)
-		if f == nil || g.Status != facts.StatusWaiting {
-			continue
-		}
-		t := say(fmt.Sprintf("%s wait%s (%s) in ", plural(g.Count, "goroutine"), third(g.Count), a.state(g)), a.at(f), ": ")
-		switch g.Quadrant {
-		case facts.QuadrantChannel:
-			return say(t, "who should be at the other end of the channel, and where is it now?")
-		case facts.QuadrantLock:
-			return say(t, "who holds it, and what does the holder wait for?")
-		case facts.QuadrantNetpoll:
-			return say(t, "does this wait have a deadline, and is the other side alive?")
-		}
-		return say(t, "what should have ended this wait?")
-	}
-	return nil
-}
-
-func third(n int) string {
-	if n == 1 {
-		return "s"
-	}
-	return ""
 }
 
 // keep asks for what a second look needs.

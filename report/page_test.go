@@ -215,7 +215,8 @@ func TestFirstScreens(t *testing.T) {
 		"abort-request": {"by another process (pid 3921)", "is not blamed", "Which process had pid 3921"},
 		"abort-self":    {"aborted itself"},
 		"snapshot":      {"not a crash", "(the snapshot is later)", "pending."},
-		"unknown":       {"does not tell why", "Core and binary are not of one build", "77 MiB missing"},
+		"signal-self":   {"by the process itself", "not blamed", "syscall.Kill"},
+		"unknown":       {"does not tell why", "Core and binary are not of one build", "77 MiB"},
 		"many-groups":   {"… 25 more groups with 25 goroutines"},
 	} {
 		src := string(render(t, documents()[name], report.Config{Format: report.Markdown}))

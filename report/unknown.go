@@ -37,14 +37,17 @@ func (a *author) unknownOfCrash() []text {
 			say("The container's memory limit: it is not in a core; the kernel log and the orchestrator have it."),
 			say("What fills the heap: a heap profile of a live replica tells."))
 	case facts.CrashSignal:
-		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known && !a.sentFromOutside() {
+		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known && !a.hitByChance() {
 			out = append(out, say("The address that was accessed: the core does not hold it; the registers and the instruction give it."))
 		}
 	case facts.CrashUnknown:
 		out = append(out, say("Why it ended: the kernel log tells if the kernel killed it, the process's own output if the runtime did."))
 	}
-	if a.sentFromOutside() {
+	switch {
+	case a.sentFromOutside():
 		out = append(out, a.unknownSender()...)
+	case a.sentToItself():
+		out = append(out, say("Which goroutine sent the signal: it may have gone on before the signal came."))
 	}
 	if !a.aboutAll() && len(a.frames) == 0 {
 		out = append(out, say("The stack of the crash: see the gaps under Completeness."))
@@ -97,10 +100,10 @@ func (a *author) unknownOfInput() []text {
 	var out []text
 	switch c.Core {
 	case facts.CoreCut:
-		out = append(out, say("What the core lacks: the file ends early (full disk, size limit, interrupted copy); a whole core tells."))
+		out = append(out, say("What the core lacks", a.lacking(), ": the file ends early (full disk, size limit, interrupted copy); a whole core tells."))
 	case facts.CoreFiltered:
-		out = append(out, say("What the core lacks: memory was left out when it was written (", lit("/proc/PID/coredump_filter"),
-			"; by default it leaves out files that are mapped read-only, like the code of libraries)."))
+		out = append(out, say("What the core lacks", a.lacking(), ": it was left out when the core was written (", lit("/proc/PID/coredump_filter"),
+			"; by default files that are mapped read-only, like the code of libraries)."))
 	}
 	if n := c.UnreadableGoroutines; n.Known && n.V > 0 {
 		out = append(out, say(fmt.Sprintf("%s that exist%s and could not be read.", plural(n.V, "goroutine"), third(n.V))))
@@ -126,11 +129,24 @@ func (a *author) unknownOfInput() []text {
 	return out
 }
 
+// lacking is " (1.8 MiB, 3 gaps)", "" when nothing is known to be absent.
+func (a *author) lacking() string {
+	c := &a.doc.Completeness
+	if !c.MissingBytes.Known || c.MissingBytes.V == 0 {
+		return ""
+	}
+	s := bytesWord(c.MissingBytes.V)
+	if c.GapsTotal > 0 {
+		s += ", " + plural(c.GapsTotal, "gap") + " under Completeness"
+	}
+	return " (" + s + ")"
+}
+
 // rest says how much else there is.
 func (a *author) rest(all bool) text {
 	c := &a.doc.Completeness
-	if !c.MissingBytes.Known || c.Core != facts.CoreWhole && c.MissingBytes.V == 0 {
-		return nil
+	if !c.MissingBytes.Known || c.Core != facts.CoreWhole {
+		return nil // what the core lacks is said
 	}
 	word := "Else complete: "
 	switch {

@@ -96,21 +96,6 @@ func (a *author) crashFrames() []*facts.Frame {
 	return slices.Concat(own[:n], frames)
 }
 
-// sentFromOutside reports whether a signal from another process ended this one, so
-// that the stack it hit is not to blame.
-func (a *author) sentFromOutside() bool {
-	if a.crash.Kind == facts.CrashAbortRequest {
-		return true
-	}
-	s := a.firstSignal()
-	return a.crash.Kind == facts.CrashSignal && s != nil && s.Sender != nil && s.Sender.Who == facts.SenderOther
-}
-
-// aboutAll reports whether what all goroutines did tells more than one stack.
-func (a *author) aboutAll() bool {
-	return a.crash.Kind == facts.CrashDeadlock || a.crash.Kind == facts.CrashSnapshot || a.sentFromOutside()
-}
-
 func (a *author) groupByID(id int) *facts.Group {
 	groups := a.goroutines.Groups
 	if i := id - 1; i >= 0 && i < len(groups) && groups[i].ID == id {
@@ -199,12 +184,17 @@ func withoutMajorVersion(p string) string {
 
 func (a *author) identity() text {
 	t := &a.doc.Target
-	name := a.program()
+	name, version := a.program(), ""
 	if m := t.MainModule; m != nil && m.Version.Known && m.Version.V != "" {
-		name += " " + m.Version.V
+		version = m.Version.V
+		name += " " + version
 	}
 	parts := []string{name}
 	if rev := a.revision(); rev != "" {
+		rev = "vcs " + rev
+		if strings.Contains(version, "-") && strings.Contains(version, a.doc.Target.VCSRevision.V[:min(12, len(a.doc.Target.VCSRevision.V))]) {
+			rev = "" // a pseudo-version names it
+		}
 		switch {
 		case !t.VCSModified.Known:
 		case t.VCSModified.V:
@@ -212,7 +202,9 @@ func (a *author) identity() text {
 		default:
 			rev += " clean"
 		}
-		parts = append(parts, "vcs "+rev)
+		if rev = strings.TrimSpace(rev); rev != "" {
+			parts = append(parts, rev)
+		}
 	}
 	if t.GoVersion.Known {
 		v := t.GoVersion.V
@@ -285,7 +277,7 @@ func blame(frames []*facts.Frame) *facts.Frame {
 		switch {
 		case f == nil:
 			continue
-		case f.InApp:
+		case f.InApp && !isCgoWrapper(f):
 			return f
 		case isRuntime(f):
 			continue
@@ -302,6 +294,9 @@ func blame(frames []*facts.Frame) *facts.Frame {
 	}
 	return other
 }
+
+// isCgoWrapper reports whether cgo made the function, around a call of C.
+func isCgoWrapper(f *facts.Frame) bool { return strings.Contains(f.Func, "._Cfunc_") }
 
 // plumbing are packages of the standard library that wait on behalf of others.
 var plumbing = map[string]bool{

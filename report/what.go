@@ -37,6 +37,9 @@ func (a *author) whatHappened() []text {
 	case facts.CrashAbortRequest:
 		return a.whatAbortRequest()
 	case facts.CrashAbortSelf:
+		if a.sentToItself() {
+			return a.whatSentToItself(a.firstSignal())
+		}
 		t := say("The process aborted itself with ", a.signalName(a.firstSignal()))
 		if on := a.onThread(); on != nil {
 			t = say(t, " on", on)
@@ -63,7 +66,11 @@ func (a *author) whatPanic() []text {
 	t := say(a.subject(), " panicked")
 	t = say(t, a.happenedIn(), " and nothing recovered it, so the runtime ended the process.")
 	if n := len(a.crash.Panics); n > 1 {
-		t = say(t, fmt.Sprintf(" It is the last of a chain of %d panics.", n))
+		t = say(t, fmt.Sprintf(" It is the last of a chain of %d panics", n))
+		if f := a.firstPanicked(); f != nil {
+			t = say(t, ", which began in ", a.at(f))
+		}
+		t = say(t, ".")
 	}
 	out := []text{t}
 	if a.group != nil && a.group.CreatedBy != nil && a.crash.Goroutine.V != 1 {
@@ -71,6 +78,24 @@ func (a *author) whatPanic() []text {
 			a.site(a.group.CreatedBy), " started", a.inParent(), "."))
 	}
 	return out
+}
+
+// firstPanicked is where the first of a chain of panics was raised, nil when there
+// is no chain or the stack does not show it.
+func (a *author) firstPanicked() *facts.Frame {
+	if len(a.crash.Panics) < 2 {
+		return nil
+	}
+	last := -1
+	for i, f := range a.frames {
+		if f.Func == "panic" || f.Func == "runtime.gopanic" {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	return blame(a.frames[last+1:])
 }
 
 // inParent is " in `g17`" when the crash's goroutine has a known parent.
@@ -114,29 +139,6 @@ func (a *author) whatFatal() []text {
 	return []text{t}
 }
 
-func (a *author) whatSignal() []text {
-	s := a.firstSignal()
-	t := say(a.signalName(s))
-	if s != nil && s.FaultAddress.Known {
-		t = say(t, " at address ", lit(hex(s.FaultAddress.V)))
-	}
-	if on := a.onThread(); on != nil {
-		t = say(t, " hit", on)
-		if len(a.frames) > 0 && !a.sentFromOutside() {
-			t = say(t, ", in ", a.at(a.frames[0]), ",")
-		}
-		t = say(t, " and")
-	}
-	t = say(t, " ended the process.")
-	switch {
-	case s != nil && s.Sender != nil && (s.Sender.Who == facts.SenderOther || s.Sender.Who == facts.SenderSelf):
-		return []text{t, say("It was sent", a.sender(s), "; no instruction of this thread raised it.")}
-	case s != nil && isFault(s.Number):
-		return []text{t, say("The fault was outside of what the runtime turns into a panic, so no recover could catch it.")}
-	}
-	return []text{t}
-}
-
 func (a *author) whatOutOfMemory() []text {
 	t := say("The runtime asked the operating system for memory, was refused and ended the process.")
 	if id := a.thisGoroutine(); id != "" {
@@ -164,91 +166,9 @@ func memoryLimit(m facts.MemoryLimit) string {
 	return "no GOMEMLIMIT"
 }
 
-func (a *author) whatAbortRequest() []text {
-	s := a.firstSignal()
-	return []text{
-		say(a.signalName(s), " was sent", a.sender(s), ": the process did not crash by itself."),
-		say("Such a signal is often sent because a process hung, so what the goroutines waited for matters; the stack that the signal hit is not blamed."),
-	}
-}
-
-// firstSignal is the one that was delivered first, else the one that wrote the core.
-func (a *author) firstSignal() *facts.Signal {
-	if a.crash.Signal != nil {
-		return a.crash.Signal
-	}
-	return a.crash.DumpSignal
-}
-
-// signalName is "`SIGSEGV` (SEGV_MAPERR)".
-func (a *author) signalName(s *facts.Signal) text {
-	if s == nil {
-		return say("A signal")
-	}
-	t := say(lit(signalWord(s)))
-	if s.CodeName.Known {
-		t = say(t, " (", lit(s.CodeName.V), ")")
-	}
-	return t
-}
-
-func signalWord(s *facts.Signal) string {
-	if s.Name.Known {
-		return s.Name.V
-	}
-	return fmt.Sprintf("signal %d", s.Number)
-}
-
-// sender says who sent a signal, with a leading space.
-func (a *author) sender(s *facts.Signal) text {
-	if s == nil || s.Sender == nil {
-		return say(" by an unknown sender")
-	}
-	pid := ""
-	if s.Sender.PID.Known {
-		pid = fmt.Sprintf(" (pid %d)", s.Sender.PID.V)
-	}
-	switch s.Sender.Who {
-	case facts.SenderSelf:
-		return say(" by the process itself" + pid)
-	case facts.SenderOther:
-		return say(" by another process" + pid)
-	case facts.SenderKernel:
-		return say(" by the kernel")
-	}
-	return say(" by an unknown sender" + pid)
-}
-
-// onThread is " thread 17, which ran `g4121`", nil when neither is known.
-func (a *author) onThread() text {
-	id := a.thisGoroutine()
-	switch {
-	case a.crash.Thread.Known && id != "":
-		return say(fmt.Sprintf(" thread %d, which ran ", a.crash.Thread.V), lit(id))
-	case a.crash.Thread.Known:
-		return say(fmt.Sprintf(" thread %d", a.crash.Thread.V))
-	case id != "":
-		return say(" ", lit(id))
-	}
-	return nil
-}
-
 func (a *author) producer() string {
 	if c := a.doc.Target.Core; c != nil && c.Producer != facts.ProducerUnknown && c.Producer != "" {
 		return string(c.Producer)
 	}
 	return "an unknown program"
-}
-
-// Numbers of the signals that an instruction raises, the same on linux/amd64 and
-// linux/arm64.
-const (
-	sigILL  = 4
-	sigBUS  = 7
-	sigFPE  = 8
-	sigSEGV = 11
-)
-
-func isFault(number int) bool {
-	return number == sigILL || number == sigBUS || number == sigFPE || number == sigSEGV
 }
