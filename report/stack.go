@@ -130,9 +130,15 @@ func layout(lines []stackLine, width int) []string {
 	const least = 20
 	fnMax, posMax := 72, 48
 	if width > 0 {
+		var fnNeeds, posNeeds int
+		for _, l := range lines {
+			if l.pos != "" || l.addr != "" {
+				fnNeeds, posNeeds = max(fnNeeds, twwidth.Width(l.fn)), max(posNeeds, twwidth.Width(l.pos))
+			}
+		}
 		rest := width - 2*3 - 10
-		fnMax = max(least, min(fnMax, rest*3/5))
-		posMax = max(least, min(posMax, rest*2/5))
+		fnMax = max(least, min(fnMax, max(rest*3/5, rest-posNeeds))) // what one column does not need the other gets
+		posMax = max(least, min(posMax, max(rest*2/5, rest-min(fnMax, fnNeeds))))
 	}
 	cells := make([][3]string, len(lines))
 	var fnW, posW int
