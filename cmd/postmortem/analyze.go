@@ -35,7 +35,15 @@ func newAnalyze(a *app) *cobra.Command {
 		Short: "Report why the process died, from its core and its binary",
 		Long: "Analyze reads an ELF core of a Go process and the binary that ran, and reports why it died, hung or bloated.\n\n" +
 			"Both may be plain or compressed with zstd, gzip, xz or lz4; - reads standard input. BINARY may be left out with --binary-dir.",
-		Args: cobra.RangeArgs(1, 2),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usagef("no core is given: postmortem analyze CORE BINARY")
+			case len(args) > 2:
+				return usagef("%d files are given: analyze takes one core and its binary", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return fl.run(cmd.Context(), a, args) },
 	}
 	fl.register(cmd.Flags())

@@ -21,7 +21,7 @@ func newIdentify(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "identify CORE",
 		Short: "Say what a core is of: build, Go version, module, revision, signal; no binary needed",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("core", "postmortem identify CORE"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			targets, err := out.targets(a)
 			if err != nil {

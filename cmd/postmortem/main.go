@@ -43,6 +43,16 @@ func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// one demands a single argument; what is its name, and use how the command is called.
+func one(what, use string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%d arguments are given, one %s is wanted: %s", len(args), what, use)
+		}
+		return nil
+	}
+}
+
 // app is one run of the program.
 type app struct {
 	stdin          io.Reader
@@ -56,7 +66,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
-	go endOnSignal(ctx, end)
+	endOnSignal(ctx, end)
 	root := newRoot(&app{stdin, stdout, stderr})
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -93,7 +103,7 @@ func (i *interrupt) raise() {
 }
 
 // endOnSignal ends the run at the first interrupt, so that temporary files go; the
-// second one ends the program at once.
+// second one ends the program at once. It returns when signals are caught.
 func endOnSignal(ctx context.Context, end context.CancelCauseFunc) {
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -101,13 +111,15 @@ func endOnSignal(ctx context.Context, end context.CancelCauseFunc) {
 			signal.Notify(signals, s)
 		}
 	}
-	select {
-	case s := <-signals:
-		signal.Stop(signals)
-		end(&interrupt{s.(syscall.Signal)})
-	case <-ctx.Done():
-		signal.Stop(signals)
-	}
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			end(&interrupt{s.(syscall.Signal)})
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
 }
 
 // rescue, deferred, turns a panic into an exit code.

@@ -24,7 +24,7 @@ func newRender(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render FACTS.json",
 		Short: "Write a saved JSON report in another format, with the same gates",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("report", "postmortem render FACTS.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, err := out.targets(a)
 			if err != nil {
