@@ -67,7 +67,7 @@ func (p *Process) Defers(g *Goroutine, s *Stack) ([]Defer, error) {
 	if g.Defers != 0 {
 		w.list(g.Defers)
 	}
-	s.each(s.defers, w.frame)
+	s.eachMarked(w.frame)
 	slices.SortStableFunc(w.found, func(a, b Defer) int { return cmp.Compare(a.SP, b.SP) })
 	w.nameFrames()
 	if w.err != nil {
@@ -233,7 +233,7 @@ func (w *deferWalk) nameFrames() {
 	for i := range w.found {
 		functions[w.found[i].SP] = ""
 	}
-	w.stack.each(true, func(f Frame) {
+	w.stack.eachMarked(func(f Frame) {
 		if _, ok := functions[f.SP]; ok {
 			if info := w.p.info(f.PC); info.known {
 				functions[f.SP] = info.fn.Name()

@@ -153,23 +153,34 @@ func (p *Process) Goroutines(visit func(*Goroutine)) (census Census) {
 	if census.Lost = lost; lost > 0 {
 		p.addGap("part of the list of goroutines (runtime.allgs)", 0, lost*8, fmt.Sprintf("up to %d goroutines are missing from the report", lost))
 	}
-	seen := make(map[image.Addr]bool, len(list)/8)
+	room := p.budget.fit(p.offsets.g.size)
+	seen := make(map[image.Addr]bool, min(len(list)/8, room))
 	order := p.Image.ByteOrder()
 	for i := 0; i+8 <= len(list); i += 8 {
+		if len(seen) == room {
+			rest := (len(list) - i) / 8
+			census.Unreadable += rest
+			p.addGap(fmt.Sprintf("the last %d entries of the list of goroutines (runtime.allgs): those before overlap one another", rest), 0, 0, effect)
+			break
+		}
 		at := image.Addr(order.Uint64(list[i:]))
 		if seen[at] {
 			continue
 		}
-		seen[at] = true
 		g, err := p.readGoroutine(at)
 		if err == nil {
 			err = g.check()
 		}
 		if err != nil {
 			census.Unreadable++
+			if p.gapsFull() {
+				p.unlisted++
+				continue
+			}
 			p.addGap(fmt.Sprintf("goroutine structure at %v: %v", at, err), at, p.offsets.g.size, effect)
 			continue
 		}
+		seen[at] = true
 		if !g.Status.Dead() && !p.borrowedBySignal(&g) {
 			visit(&g)
 		}

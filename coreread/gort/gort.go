@@ -37,6 +37,7 @@ type Process struct {
 	offsets  offsets
 	pcs      map[image.Addr]*pcInfo
 	recent   recentPCs
+	deep     map[origin]*Stack
 	sources  map[sourceKey][]exe.SourceFrame
 	machines []*Machine // by id
 	byThread map[int]*Machine
@@ -44,7 +45,7 @@ type Process struct {
 	vdso     image.Range
 	gaps     []Gap
 	unlisted int // gaps past maxGaps
-	walking  budget
+	budget   budget
 	once     once
 	death    deathLayout
 }
@@ -64,12 +65,13 @@ func New(core *elfcore.Core, bin *exe.Binary, lay *layout.Layout, bias int64) (*
 		layout:  lay,
 		arch:    arch,
 		pcs:     make(map[image.Addr]*pcInfo),
+		deep:    make(map[origin]*Stack),
 		sources: make(map[sourceKey][]exe.SourceFrame),
 	}
 	if err := p.offsets.bind(lay); err != nil {
 		return nil, fmt.Errorf("finding the runtime's structures of %s: %w", bin.GoVersion(), err)
 	}
-	p.walking.frames = framesAllowed(core.Image)
+	p.budget = newBudget(core.Image)
 	p.findVDSO()
 	p.readMachines()
 	return p, nil
@@ -98,6 +100,9 @@ func (p *Process) AddGap(g Gap) {
 	}
 	p.unlisted++
 }
+
+// gapsFull reports whether further gaps are only counted: their texts need not be made.
+func (p *Process) gapsFull() bool { return len(p.gaps) == maxGaps }
 
 func (p *Process) addGap(what string, at image.Addr, n uint64, effect string) {
 	p.AddGap(Gap{What: what, Addr: at, Bytes: n, Effect: effect})

@@ -65,8 +65,9 @@ func (p *Process) readMachines() {
 	for i := range p.Core.Threads {
 		threads[p.Core.Threads[i].TID] = &p.Core.Threads[i]
 	}
-	for at := head; at != 0 && len(p.machines) < maxMachines; {
-		if p.byM[at] != nil {
+	room := min(maxMachines, p.budget.fit(p.offsets.m.size))
+	for at := head; at != 0; {
+		if p.byM[at] != nil || len(p.machines) == room {
 			p.addGap("list of Ms runs in a circle", at, 0, effect)
 			break
 		}

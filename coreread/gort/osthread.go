@@ -88,9 +88,14 @@ func (p *Process) readThread(core *elfcore.Thread) *Thread {
 	if g != nil {
 		t.Goroutine, t.GoID = g.Addr, g.ID
 	}
-	p.walkKernelThread(core, t.Machine, g, StoredFrames+1, func(f *Frame, _ *pcInfo) {
-		t.Frames = append(t.Frames, *f)
-	})
+	foreign, from, ok := p.threadOrigins(core, t.Machine, g)
+	if foreign != nil {
+		t.Frames = append(t.Frames, *foreign)
+	}
+	if ok {
+		from.unwinder.limit = StoredFrames + 1
+		_ = from.walk(func(f *Frame, _ *pcInfo) { t.Frames = append(t.Frames, *f) })
+	}
 	if len(t.Frames) > StoredFrames {
 		t.Frames, t.More = t.Frames[:StoredFrames], true
 	}
@@ -118,14 +123,19 @@ func (p *Process) ThreadStack(t *Thread, s *Stack) {
 	if t.Machine != nil {
 		g = p.goroutineOn(t.Machine)
 	}
-	s.Broken = p.walkKernelThread(core, t.Machine, g, 0, func(f *Frame, info *pcInfo) {
-		p.keep(s, f, info)
-	})
+	foreign, from, ok := p.threadOrigins(core, t.Machine, g)
+	if foreign != nil {
+		s.push(foreign, 1, false)
+	}
+	if ok {
+		s.Broken = p.walkInto(s, from)
+	}
 	s.finish()
 }
 
-// walkKernelThread visits the frames of a thread: at most limit, all when it is 0.
-func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutine, limit uint64, visit func(*Frame, *pcInfo)) error {
+// threadOrigins is where the walk of a thread's stack begins: with code that is
+// not Go's, at foreign, which cannot be walked, and with the Go code behind it.
+func (p *Process) threadOrigins(core *elfcore.Thread, m *Machine, g *Goroutine) (foreign *Frame, from origin, ok bool) {
 	regs := threadRegs(core)
 	if m != nil {
 		if context := p.interruptedContext(m); context.err == nil {
@@ -133,47 +143,43 @@ func (p *Process) walkKernelThread(core *elfcore.Thread, m *Machine, g *Goroutin
 		}
 	}
 	if regs.PC != 0 && !p.info(regs.PC).known {
-		visit(&Frame{PC: regs.PC, SP: regs.SP, FP: regs.SP, Exact: true, Trust: TrustCgo}, p.info(regs.PC))
-		return p.walkBehindC(m, g, regs, limit, visit)
+		from, ok = p.originBehindC(m, g, regs)
+		return &Frame{PC: regs.PC, SP: regs.SP, FP: regs.SP, Exact: true, Trust: TrustCgo}, from, ok
 	}
-	u := &unwinder{p: p, m: m, limit: limit}
+	u := unwinder{p: p, m: m}
 	if g != nil {
 		u.g, u.syscall = g.Addr, g.syscall
 		if g.Stack.Contains(regs.SP) {
 			u.bounds = g.Stack
 		}
 	}
-	return u.walk(regs, true, visit)
+	return nil, origin{u, regs, true}, true
 }
 
-// walkBehindC goes on with the Go code that called what a thread is in: the
-// vDSO, a system call's wrapper or C.
-func (p *Process) walkBehindC(m *Machine, g *Goroutine, at Regs, limit uint64, visit func(*Frame, *pcInfo)) error {
+// originBehindC is the Go code that called what a thread is in: the vDSO, a
+// system call's wrapper or C.
+func (p *Process) originBehindC(m *Machine, g *Goroutine, at Regs) (from origin, ok bool) {
 	if m == nil {
-		return nil
+		return from, false
 	}
-	u := &unwinder{p: p, limit: limit}
-	from := Regs{}
+	from.unwinder.p = p
 	if g != nil {
-		u.bounds, u.syscall = g.Stack, g.syscall
-		from = g.sched
+		from.unwinder.bounds, from.unwinder.syscall = g.Stack, g.syscall
+		from.regs, from.unwinder.left = g.sched, true
 		if g.syscall.SP != 0 {
-			from = g.syscall
+			from.regs, from.unwinder.left = g.syscall, false
 		}
 	}
 	if p.vdso.Contains(at.PC) && m.VDSO.SP != 0 {
-		from, u.m = m.VDSO, m
-		if g == nil || !g.Stack.Contains(from.SP) {
-			u.bounds = image.Range{}
+		from.regs, from.unwinder.m, from.unwinder.left = m.VDSO, m, false
+		if g == nil || !g.Stack.Contains(m.VDSO.SP) {
+			from.unwinder.bounds = image.Range{}
 			if g != nil {
-				u.g = g.Addr
+				from.unwinder.g = g.Addr
 			}
 		}
 	}
-	if from.SP == 0 {
-		return nil
-	}
-	return u.walk(from, false, visit)
+	return from, from.regs.SP != 0
 }
 
 // What a thread does by the function that it is in, the most telling first.

@@ -169,6 +169,9 @@ type raiser struct {
 	panics bool // it is gopanic's
 }
 
+// raisesPanic reports whether a function's frame holds a runtime._panic.
+func raisesPanic(name string) bool { return name == "runtime.gopanic" || name == "runtime.Goexit" }
+
 // raisers returns the frames of gopanic and Goexit in g's stack, innermost first.
 func (p *Process) raisers(g *Goroutine, s *Stack) []raiser {
 	var found []raiser
@@ -177,14 +180,11 @@ func (p *Process) raisers(g *Goroutine, s *Stack) []raiser {
 		if !info.known || !g.Stack.Contains(f.SP) || len(found) == maxPanics {
 			return
 		}
-		switch info.fn.Name() {
-		case "runtime.gopanic":
-			found = append(found, raiser{f, true})
-		case "runtime.Goexit":
-			found = append(found, raiser{f, false})
+		if name := info.fn.Name(); raisesPanic(name) {
+			found = append(found, raiser{f, name == "runtime.gopanic"})
 		}
 	}
-	s.each(true, visit)
+	s.eachMarked(visit)
 	return found
 }
 

@@ -41,7 +41,7 @@ type pcInfo struct {
 	role    role
 	top     bool // nothing called this function
 	spWrite bool // it moves the stack pointer in ways that delta cannot tell
-	defers  bool // it has open-coded deferred calls
+	marked  bool // panics or deferred calls may hang on its frames
 	logical uint32
 }
 
@@ -86,7 +86,7 @@ func (p *Process) decode(pc image.Addr) *pcInfo {
 	info.role = roles[fn.Name()]
 	info.top = fn.IsTopFrame()
 	info.spWrite = fn.IsSPWrite() && info.role != roleCgoCallback
-	_, info.defers = fn.FuncData(exe.FuncDataOpenCodedDeferInfo)
+	info.marked = fn.DeferReturn() != 0 || raisesPanic(fn.Name())
 	return info
 }
 

@@ -112,13 +112,8 @@ func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
 	if context.err != nil {
 		return p.savedStack(g, s)
 	}
-	reached := false
-	s.origin = p.threadOrigin(g, m, context)
-	err := s.origin.walk(func(f *Frame, info *pcInfo) {
-		reached = reached || g.Stack.Contains(f.SP)
-		p.keep(s, f, info)
-	})
-	if reached {
+	err := p.walkInto(s, p.threadOrigin(g, m, context))
+	if s.reaches(g.Stack) {
 		return err
 	}
 	// The thread is between the goroutine and the scheduler, or in C code that
@@ -128,7 +123,7 @@ func (p *Process) runningStack(g *Goroutine, m *Machine, s *Stack) error {
 		return p.lostRegisters(g, fmt.Sprintf("its thread is at %v, and from there no way leads to its stack (%v)", context.regs.PC, err))
 	}
 	if !p.info(context.regs.PC).known {
-		s.push(&Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1)
+		s.push(&Frame{PC: context.regs.PC, SP: context.regs.SP, FP: context.regs.SP, Exact: true, Trust: TrustCgo}, 1, false)
 	} else {
 		s.reset()
 	}
@@ -194,16 +189,27 @@ func (o origin) walk(visit func(*Frame, *pcInfo)) error {
 	return o.unwinder.walk(o.regs, o.exact, visit)
 }
 
-// walkInto walks into s.
-func (p *Process) walkInto(s *Stack, from origin) error {
-	s.origin = from
-	return from.walk(func(f *Frame, info *pcInfo) { p.keep(s, f, info) })
-}
+// deepStack is how many frames make a stack worth remembering: several parts of
+// a report show the one that the process died of.
+const deepStack = 1 << 14
 
-// keep enters a frame into s.
-func (p *Process) keep(s *Stack, f *Frame, info *pcInfo) {
-	s.push(f, p.logicalFrames(f, info))
-	s.defers = s.defers || info.defers
+// walkInto walks into s, which may hold a frame that C code stands for.
+func (p *Process) walkInto(s *Stack, from origin) error {
+	if deep, ok := p.deep[from]; ok && s.Empty() {
+		s.copy(deep)
+		return deep.Broken
+	}
+	s.origin = from
+	err := from.walk(func(f *Frame, info *pcInfo) {
+		s.push(f, p.logicalFrames(f, info), info.marked)
+	})
+	if s.Physical >= deepStack && s.Inner[0].Trust != TrustCgo {
+		deep := &Stack{}
+		deep.copy(s)
+		deep.Broken = err
+		p.deep[from] = deep
+	}
+	return err
 }
 
 // logicalFrames returns how many functions a frame stands for.

@@ -22,6 +22,9 @@ type Frame struct {
 	Trust Trust
 }
 
+// maxBetween bounds the frames of one stack that are kept besides.
+const maxBetween = 1 << 14
+
 // StoredFrames is how many physical frames a Stack keeps at each end.
 const StoredFrames = 100
 
@@ -41,11 +44,15 @@ type Stack struct {
 	Broken error
 
 	origin origin
-	defers bool // a function in it may have open-coded deferred calls
+	ring   []Frame // the last frames walked, a ring once it is full
+	marked [StoredFrames]bool
+	next   int
+	watch  cycleWatch
 
-	ring  []Frame // the last frames walked, a ring once Outer is full
-	next  int
-	watch cycleWatch
+	// between are the frames between Inner and Outer that panics and deferred
+	// calls may hang on, at most maxBetween; unkept says that there are more.
+	between []Frame
+	unkept  bool
 }
 
 // Elided returns how many physical frames lie between Inner and Outer.
@@ -58,7 +65,26 @@ func (s *Stack) Empty() bool { return s.Physical == 0 }
 
 // reset makes s ready for another walk, keeping its memory.
 func (s *Stack) reset() {
-	*s = Stack{Inner: s.Inner[:0], ring: s.ring[:0], Hash: fnvOffset}
+	*s = Stack{Inner: s.Inner[:0], ring: s.ring[:0], between: s.between[:0], Hash: fnvOffset}
+}
+
+// copy makes s the same as the stack from, before either is finished.
+func (s *Stack) copy(from *Stack) {
+	inner, ring, between := s.Inner[:0], s.ring[:0], s.between[:0]
+	*s = *from
+	s.Inner, s.ring, s.between = append(inner, from.Inner...), append(ring, from.ring...), append(between, from.between...)
+}
+
+// reaches reports whether a walk has come to a goroutine's stack, which it does not leave again.
+func (s *Stack) reaches(r image.Range) bool {
+	for _, frames := range [][]Frame{s.Inner, s.ring} {
+		for _, f := range frames {
+			if r.Contains(f.SP) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // FNV-1a over 64-bit words.
@@ -67,7 +93,9 @@ const (
 	fnvPrime  = 1099511628211
 )
 
-func (s *Stack) push(f *Frame, logical uint32) {
+// push enters a frame that stands for so many functions; marked is whether it
+// is to be kept even between Inner and Outer.
+func (s *Stack) push(f *Frame, logical uint32, marked bool) {
 	s.Physical++
 	s.Logical += uint64(logical)
 	s.Hash = (s.Hash ^ uint64(f.PC)) * fnvPrime
@@ -79,10 +107,15 @@ func (s *Stack) push(f *Frame, logical uint32) {
 		return
 	}
 	s.watch.follow(f.PC)
-	if len(s.ring) < StoredFrames {
+	if n := len(s.ring); n < StoredFrames {
 		s.ring = append(s.ring, *f)
+		s.marked[n] = marked
 		return
 	}
+	if s.marked[s.next] {
+		s.keepBetween(s.ring[s.next])
+	}
+	s.marked[s.next] = marked
 	// Field by field: the processor is slow to load as a whole what the unwinder
 	// has just stored in parts.
 	r := &s.ring[s.next]
@@ -92,15 +125,23 @@ func (s *Stack) push(f *Frame, logical uint32) {
 	}
 }
 
-// each visits the frames of s, innermost first. Those that s does not keep are
-// walked again, if all is set.
-func (s *Stack) each(all bool, visit func(Frame)) {
-	if all && s.Elided() > 0 {
-		// It ends where the first walk did, which has said why.
+func (s *Stack) keepBetween(f Frame) {
+	if len(s.between) == maxBetween {
+		s.unkept = true
+		return
+	}
+	s.between = append(s.between, f)
+}
+
+// eachMarked visits the frames of s that panics and deferred calls may hang on,
+// and others, innermost first.
+func (s *Stack) eachMarked(visit func(Frame)) {
+	if s.unkept {
+		// Walk again; it ends where the first walk did, which has said why.
 		_ = s.origin.walk(func(f *Frame, _ *pcInfo) { visit(*f) })
 		return
 	}
-	for _, frames := range [][]Frame{s.Inner, s.Outer} {
+	for _, frames := range [][]Frame{s.Inner, s.between, s.Outer} {
 		for _, f := range frames {
 			visit(f)
 		}

@@ -89,7 +89,7 @@ func (u *unwinder) walk(regs Regs, exact bool, visit func(*Frame, *pcInfo)) erro
 			return nil
 		}
 		if n%chargeEvery == 0 {
-			if err := u.p.chargeFrames(chargeEvery); err != nil {
+			if err := u.p.budget.chargeFrames(chargeEvery); err != nil {
 				return u.broken("the walk was ended", err)
 			}
 		}
