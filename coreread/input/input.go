@@ -44,6 +44,16 @@ type Options struct {
 	// MaxBytes bounds the unpacked content, holes included. With 0 only the
 	// free space of TmpDir bounds it, and holes cost nothing.
 	MaxBytes int64
+
+	// Accept, when not nil, is asked with the first bytes of the plain content
+	// whether the rest is worth having; without a yes, Open returns a *FormatError.
+	Accept func(head []byte) bool
+}
+
+func (o *Options) accepts(head []byte) bool { return o.Accept == nil || o.Accept(head) }
+
+func notWanted(name string, head []byte) error {
+	return &FormatError{File: name, Want: "another kind of file", Got: Kind(head)}
 }
 
 // Open opens and maps the file at path, "-" being standard input. Pipes are
@@ -80,6 +90,9 @@ func open(ctx context.Context, src *source, opt Options) (*File, error) {
 		return nil, emptyError(src.name)
 	}
 	compression := sniff(head)
+	if compression == "" && !opt.accepts(head) {
+		return nil, notWanted(src.name, head)
+	}
 	if compression == "" && src.size > 0 {
 		f := &File{name: src.name, file: src.file, fileBytes: src.size}
 		if err := f.mmap(src.size); err == nil {

@@ -1,6 +1,7 @@
 package input_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"runtime"
@@ -63,4 +64,42 @@ func peakMemory(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return usage.Maxrss << 10
+}
+
+// TestNotAccepted stops unpacking what the caller has no use for after its
+// first bytes.
+func TestNotAccepted(t *testing.T) {
+	plain := content(32 << 20)
+	for _, compression := range []string{"", "zstd", "gzip", "xz", "lz4"} {
+		t.Run(compression, func(t *testing.T) {
+			data := plain
+			if compression != "" {
+				data = pack(t, compression, plain)
+			}
+			path := write(t, data)
+			for _, wanted := range []bool{true, false} {
+				var taken int64
+				f, err := input.Open(context.Background(), path, input.Options{
+					Progress: func(done, _ int64) { taken = done },
+					Accept: func(head []byte) bool {
+						if !bytes.HasPrefix(plain, head) || len(head) < 512 {
+							t.Errorf("asked for %d bytes that the content does not begin with", len(head))
+						}
+						return wanted
+					},
+				})
+				var format *input.FormatError
+				switch {
+				case wanted && err != nil:
+					t.Error(err)
+				case wanted:
+					f.Close()
+				case !errors.As(err, &format):
+					t.Errorf("%v, want a FormatError", err)
+				case taken > int64(len(data))/2:
+					t.Errorf("%d of %d bytes were taken", taken, len(data))
+				}
+			}
+		})
+	}
 }

@@ -38,7 +38,7 @@ func unpack(ctx context.Context, in *reader, compression string, opt Options) (_
 	}()
 	plain, broken := decompress(ctx, in, compression)
 	if broken == nil {
-		broken, err = out.fill(plain)
+		broken, err = out.fill(plain, opt.accepts)
 		in.fd.stopped.Store(true) // or closing could wait for a silent pipe
 		plain.Close()
 	}
@@ -115,11 +115,15 @@ func newSparse(name string, opt Options) (*sparse, error) {
 }
 
 // fill appends all of plain. It returns as broken what ended the stream early,
-// with everything before it written, and as err what makes going on pointless.
-func (s *sparse) fill(plain io.Reader) (broken, err error) {
+// with everything before it written, and as err what makes going on pointless:
+// that the first bytes are not accepted, too.
+func (s *sparse) fill(plain io.Reader, accept func(head []byte) bool) (broken, err error) {
 	buf := make([]byte, copyBytes)
 	for {
 		n, end := readFull(plain, buf)
+		if s.size == 0 && n > 0 && !accept(buf[:n]) {
+			return nil, notWanted(s.name, buf[:n])
+		}
 		if err := s.append(buf[:n]); err != nil {
 			return nil, err
 		}
