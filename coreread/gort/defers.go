@@ -68,6 +68,9 @@ func (p *Process) Defers(g *Goroutine, s *Stack) ([]Defer, error) {
 		w.list(g.Defers)
 	}
 	s.eachMarked(w.frame)
+	if s.unkept > 0 {
+		w.fail(fmt.Errorf("%d frames in the middle of the stack, which may defer more, were not looked at", s.unkept))
+	}
 	slices.SortStableFunc(w.found, func(a, b Defer) int { return cmp.Compare(a.SP, b.SP) })
 	w.nameFrames()
 	if w.err != nil {

@@ -199,7 +199,6 @@ func (p *Process) walkInto(s *Stack, from origin) error {
 		s.copy(deep)
 		return deep.Broken
 	}
-	s.origin = from
 	err := from.walk(func(f *Frame, info *pcInfo) {
 		s.push(f, p.logicalFrames(f, info), info.marked)
 	})

@@ -43,16 +43,15 @@ type Stack struct {
 	// when it did not.
 	Broken error
 
-	origin origin
 	ring   []Frame // the last frames walked, a ring once it is full
 	marked [StoredFrames]bool
 	next   int
 	watch  cycleWatch
 
 	// between are the frames between Inner and Outer that panics and deferred
-	// calls may hang on, at most maxBetween; unkept says that there are more.
+	// calls may hang on, the innermost maxBetween; unkept is how many there are more.
 	between []Frame
-	unkept  bool
+	unkept  uint64
 }
 
 // Elided returns how many physical frames lie between Inner and Outer.
@@ -127,7 +126,7 @@ func (s *Stack) push(f *Frame, logical uint32, marked bool) {
 
 func (s *Stack) keepBetween(f Frame) {
 	if len(s.between) == maxBetween {
-		s.unkept = true
+		s.unkept++
 		return
 	}
 	s.between = append(s.between, f)
@@ -136,11 +135,6 @@ func (s *Stack) keepBetween(f Frame) {
 // eachMarked visits the frames of s that panics and deferred calls may hang on,
 // and others, innermost first.
 func (s *Stack) eachMarked(visit func(Frame)) {
-	if s.unkept {
-		// Walk again; it ends where the first walk did, which has said why.
-		_ = s.origin.walk(func(f *Frame, _ *pcInfo) { visit(*f) })
-		return
-	}
 	for _, frames := range [][]Frame{s.Inner, s.between, s.Outer} {
 		for _, f := range frames {
 			visit(f)

@@ -50,11 +50,11 @@ func (w *world) function(name string) exe.Func {
 	return fn
 }
 
-// recursion fills a stack with n frames that return to one place, each 8 bytes
+// recursion fills a stack with n frames of a function, each 8 bytes
 // long, below an outermost one. It returns the place and the stack's bounds.
-func (w *world) recursion(n uint64) (pc, lo, hi uint64) {
+func (w *world) recursion(function string, n uint64) (pc, lo, hi uint64) {
 	w.t.Helper()
-	pc = uint64(w.function("runtime.main").Entry()) // no frame yet: only the return address
+	pc = uint64(w.function(function).Entry()) // no frame yet: only the return address
 	lo = w.alloc((n + 64) * 8)
 	hi = lo + (n+64)*8
 	for at := lo; at < lo+n*8; at += 8 {
@@ -78,7 +78,7 @@ func stacks(p *gort.Process, visit func(*gort.Goroutine, *gort.Stack)) {
 func TestDeepStack(t *testing.T) {
 	const frames = 100_000
 	w := newWorld(t, "amd64")
-	pc, lo, hi := w.recursion(frames)
+	pc, lo, hi := w.recursion("runtime.bgsweep", frames)
 	w.waiting(1, lo, hi, func(int) (uint64, uint64) { return pc, lo })
 	p := w.open()
 	n := 0
@@ -105,7 +105,7 @@ func TestDeepStack(t *testing.T) {
 // TestWalkEndsWithContext walks a deep stack after the analysis was ended.
 func TestWalkEndsWithContext(t *testing.T) {
 	w := newWorld(t, "amd64")
-	pc, lo, hi := w.recursion(50_000)
+	pc, lo, hi := w.recursion("runtime.bgsweep", 50_000)
 	w.waiting(1, lo, hi, func(int) (uint64, uint64) { return pc, lo })
 	p := w.open()
 	over := errors.New("no more time")
@@ -124,7 +124,7 @@ func TestWalkEndsWithContext(t *testing.T) {
 func TestOverlappingStacks(t *testing.T) {
 	const frames, goroutines = 80_000, 500
 	w := newWorld(t, "amd64")
-	pc, lo, hi := w.recursion(frames)
+	pc, lo, hi := w.recursion("runtime.bgsweep", frames)
 	w.waiting(goroutines, lo, hi, func(i int) (uint64, uint64) { return pc, lo + uint64(i)*8 })
 	var memory uint64
 	for _, s := range w.memory {
@@ -195,5 +195,21 @@ func TestWrittenStackPointer(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// TestDeepDefers walks a deep recursion of a function that defers calls, of which
+// only so many are looked at: the rest must not go untold.
+func TestDeepDefers(t *testing.T) {
+	w := newWorld(t, "amd64")
+	fn := w.function("runtime.main") // defers in a bit and a slot of its frame
+	want(t, "runtime.main defers calls", fn.DeferReturn() != 0, true)
+	pc, lo, hi := w.recursion("runtime.main", 60_000)
+	w.waiting(1, lo, hi, func(int) (uint64, uint64) { return pc, lo })
+	p := w.open()
+	stacks(p, func(g *gort.Goroutine, s *gort.Stack) {
+		if _, err := p.Defers(g, s); err == nil || !strings.Contains(err.Error(), "not looked at") {
+			t.Errorf("%d frames, deferred calls: %v", s.Physical, err)
+		}
 	})
 }
