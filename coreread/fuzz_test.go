@@ -32,15 +32,6 @@ func decodePatches(b []byte) (patches []patch) {
 	return patches
 }
 
-func encodePatches(patches ...patch) (b []byte) {
-	for _, p := range patches {
-		b = append(b, p.region, p.index)
-		b = binary.LittleEndian.AppendUint16(b, p.offset)
-		b = binary.LittleEndian.AppendUint64(b, p.value)
-	}
-	return b
-}
-
 // target is a core whose interesting regions are known.
 type target struct {
 	data    []byte
@@ -117,11 +108,6 @@ func (tg *target) apply(patches []patch) (undo func()) {
 // panic nor hang, nor list a goroutine twice.
 func FuzzGoroutines(f *testing.F) {
 	tg := newTarget(f)
-	f.Add(encodePatches(patch{0, 1, 7, 0}))                            // a saved sp of 0
-	f.Add(encodePatches(patch{0, 2, 7, ^uint64(0)}))                   // one at the end of the address space
-	f.Add(encodePatches(patch{1, 3, 250, 0x1234}))                     // a return address nowhere
-	f.Add(encodePatches(patch{2, 0, 43, 1}, patch{2, 1, 0, 0}))        // Ms that point nowhere
-	f.Add(encodePatches(patch{3, 1, 99, 1 << 40}, patch{3, 2, 10, 8})) // variables
 	f.Fuzz(func(t *testing.T, b []byte) {
 		undo := tg.apply(decodePatches(b))
 		defer undo()
