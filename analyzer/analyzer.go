@@ -34,6 +34,8 @@ type analysis struct {
 	goroutines *groups.Result
 	clocks     *gort.Clocks
 	doc        *facts.Document
+
+	crashDoubts []error // what about the cause of death could not be read
 }
 
 // Analyze writes the facts of the process. When ctx ends, the parts that are not

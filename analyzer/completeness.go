@@ -125,11 +125,22 @@ func (a *analysis) describeSections() {
 		lost = "the list of goroutines is not in the core"
 	}
 	state(facts.PartTarget, true, "")
-	state(facts.PartCrash, d.Crash != nil, "")
+	state(facts.PartCrash, d.Crash != nil, a.crashProblem())
 	state(facts.PartGoroutines, d.Goroutines != nil, lost)
 	state(facts.PartThreads, d.Threads != nil, "")
 	state(facts.PartScheduler, d.Scheduler != nil, absence(d.Scheduler == nil, "the scheduler's state is not in the core"))
 	state(facts.PartGC, d.GC != nil, absence(d.GC == nil, "the collector's state is not in the core"))
+}
+
+// crashProblem is what leaves the cause of death in doubt, "" when nothing does.
+func (a *analysis) crashProblem() string {
+	switch {
+	case len(a.crashDoubts) > 0:
+		return a.crashDoubts[0].Error()
+	case a.doc.Crash.Kind == facts.CrashUnknown:
+		return "nothing in the core says why the process ended"
+	}
+	return ""
 }
 
 // absence is why something is absent, nothing when it is not.

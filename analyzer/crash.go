@@ -34,6 +34,7 @@ func (a *analysis) describeCrash(ctx context.Context) {
 			Goexit:    panicked.Goexit,
 		})
 	}
+	a.crashDoubts = crash.Doubts
 	for _, doubt := range crash.Doubts {
 		p.AddGap(gort.Gap{What: doubt.Error(), Effect: "the cause of death is less certain"})
 	}

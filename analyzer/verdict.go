@@ -81,7 +81,7 @@ func (a *analysis) confidence(c *facts.Crash) facts.Confidence {
 	switch {
 	case a.snap.Identity.State == coreread.Mismatch, c.Kind == facts.CrashUnknown:
 		return facts.ConfidencePossible
-	case a.snap.Identity.State == coreread.Unverifiable:
+	case a.snap.Identity.State == coreread.Unverifiable, len(a.crashDoubts) > 0:
 		return facts.ConfidenceLikely
 	}
 	return facts.ConfidenceProven

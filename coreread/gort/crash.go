@@ -72,8 +72,11 @@ func (p *Process) Crash() *Crash {
 	c.PrintTail, err = p.PrintTail()
 	c.doubt(err)
 	death := p.firstDeath(c)
+	if death != nil && p.machinesLost != nil {
+		c.doubt(fmt.Errorf("another thread may have died before thread %d: %w", death.machine.TID, p.machinesLost))
+	}
 	switch {
-	case p.snapshot(c) && (death == nil || p.Core.Producer != elfcore.Delve):
+	case p.snapshot(c) && (death == nil || p.Core.Producer == elfcore.GCore):
 		c.Kind = CrashSnapshot
 		c.AlsoDying, c.Relayed = nil, nil
 		if c.Dump != nil && (c.Dump.Number == sigSTOP || c.Dump.Number == sigTRAP) {
@@ -96,6 +99,9 @@ func (p *Process) snapshot(c *Crash) bool {
 		return true
 	case elfcore.Kernel:
 		return false
+	}
+	if len(p.Core.Threads) == 0 || len(p.Core.Gaps) > 0 {
+		return false // the notes that would tell are damaged
 	}
 	return c.Dump == nil || c.Dump.Number == sigSTOP || c.Dump.Number == sigTRAP && c.Dump.Who != SenderKernel
 }
@@ -171,7 +177,7 @@ func (p *Process) explainThrow(c *Crash, d *death) {
 	printed := fatalLines(c.PrintTail)
 	switch thrown, ok := p.thrownBy(d); {
 	case ok:
-		c.Message, c.MessageFrom = printStyleOf(p.layout.Version().Minor).text(thrown), "stack of thread "+fmt.Sprint(d.machine.TID)
+		c.Message, c.MessageFrom = p.printStyle().text(thrown), "stack of thread "+fmt.Sprint(d.machine.TID)
 		for _, line := range printed {
 			if line == c.Message {
 				c.MessageFrom = "what the runtime printed"
@@ -232,6 +238,13 @@ func (p *Process) explainDump(c *Crash) {
 			hit.PC = m.Thread.Regs.PC
 			c.First = &hit
 		}
+	}
+	if c.First.Who == SenderSelf && p.machinesLost != nil {
+		// The runtime raises a signal when it has died of something else, which
+		// its Ms would tell.
+		c.doubt(fmt.Errorf("the process raised %s itself, and why is not in the core: %w", c.First.Name, p.machinesLost))
+		c.First, c.Goroutine, c.Machine = nil, 0, nil
+		return
 	}
 	p.explainSignal(c, c.First)
 }

@@ -40,14 +40,16 @@ type Process struct {
 	deep     map[origin]*Stack
 	sources  map[sourceKey][]exe.SourceFrame
 	machines []*Machine // by id
-	byThread map[int]*Machine
-	byM      map[image.Addr]*Machine
-	vdso     image.Range
-	gaps     []Gap
-	unlisted int // gaps past maxGaps
-	budget   budget
-	once     once
-	death    deathLayout
+	// machinesLost is why the list of Ms is not whole; nil when it is.
+	machinesLost error
+	byThread     map[int]*Machine
+	byM          map[image.Addr]*Machine
+	vdso         image.Range
+	gaps         []Gap
+	unlisted     int // gaps past maxGaps
+	budget       budget
+	once         once
+	death        deathLayout
 }
 
 // New reads the Ms of a process. The core's image must already hold the

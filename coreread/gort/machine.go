@@ -48,18 +48,25 @@ func (m *Machine) onSystemStack(sp image.Addr) bool {
 // maxMachines is far above what any process has: sched.maxmcount is 10,000 by default.
 const maxMachines = 1 << 20
 
-// readMachines walks runtime.allm.
+// readMachines reads the list of Ms, as far as it goes.
 func (p *Process) readMachines() {
 	p.byM = make(map[image.Addr]*Machine)
 	p.byThread = make(map[int]*Machine)
-	const effect = "running goroutines and threads may lack their stacks"
+	if p.machinesLost = p.walkMachines(); p.machinesLost != nil {
+		p.addGap(p.machinesLost.Error(), 0, 0, "running goroutines and threads may lack their stacks, and the cause of death may be hidden")
+	}
+	sort.Slice(p.machines, func(i, j int) bool { return p.machines[i].ID < p.machines[j].ID })
+}
+
+// walkMachines walks runtime.allm, newest first. The first M of a process,
+// runtime.m0, ends it; the error says why the walk did not come there.
+func (p *Process) walkMachines() error {
 	head, err := p.global("runtime.allm")
 	if err == nil {
 		head, err = p.Image.Addr(head)
 	}
 	if err != nil {
-		p.addGap("list of Ms (runtime.allm): "+err.Error(), head, 0, effect)
-		return
+		return fmt.Errorf("list of Ms (runtime.allm): %w", err)
 	}
 	threads := make(map[int]*elfcore.Thread, len(p.Core.Threads))
 	for i := range p.Core.Threads {
@@ -68,13 +75,11 @@ func (p *Process) readMachines() {
 	room := min(maxMachines, p.budget.fit(p.offsets.m.size))
 	for at := head; at != 0; {
 		if p.byM[at] != nil || len(p.machines) == room {
-			p.addGap("list of Ms runs in a circle", at, 0, effect)
-			break
+			return fmt.Errorf("the list of Ms runs in a circle at %v", at)
 		}
 		m, next, err := p.readMachine(at)
 		if err != nil {
-			p.addGap(fmt.Sprintf("M at %v: %v", at, err), at, p.offsets.m.size, effect)
-			break
+			return fmt.Errorf("M at %v: %w", at, err)
 		}
 		p.byM[at] = m
 		p.machines = append(p.machines, m)
@@ -83,7 +88,11 @@ func (p *Process) readMachines() {
 		}
 		at = next
 	}
-	sort.Slice(p.machines, func(i, j int) bool { return p.machines[i].ID < p.machines[j].ID })
+	first, err := p.global("runtime.m0")
+	if err == nil && p.byM[first] == nil {
+		return fmt.Errorf("the list of Ms ends before the first M of the process, at %v", first)
+	}
+	return nil
 }
 
 func (p *Process) readMachine(at image.Addr) (m *Machine, next image.Addr, err error) {

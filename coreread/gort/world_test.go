@@ -134,6 +134,7 @@ func newWorld(t testing.TB, goarch string) *world {
 		w.memory = append(w.memory, corewriter.Segment{Addr: uint64(s.Start), Flags: corewriter.R | corewriter.W, Data: data})
 	}
 	w.memory = append(w.memory, corewriter.Segment{Addr: arenaStart, Flags: corewriter.R | corewriter.W, Data: make([]byte, arenaSize)})
+	w.put64(w.global("runtime.allm"), w.global("runtime.m0")) // the first M, on no thread
 	return w
 }
 
