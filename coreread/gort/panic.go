@@ -233,7 +233,7 @@ func (p *Process) stackHas(s *Stack, name string) bool {
 // first as Panics returns them: the oldest first, a line each, the line's end
 // included. What is not known prints as "?".
 func (p *Process) PrintedPanics(panics []Panic) string {
-	style := printStyleOf(p.layout.Version().Minor)
+	style := p.printStyle()
 	text := ""
 	for i := len(panics) - 1; i >= 0; i-- {
 		r := &panics[i]

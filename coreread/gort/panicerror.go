@@ -8,6 +8,7 @@ import (
 
 	"postmortem/coreread/exe"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // knownErrorText returns what the Error method of the runtime's own errors, and
@@ -31,7 +32,7 @@ func (p *Process) knownErrorText(typ *exe.Type, data image.Addr) (text string, k
 		text, err = p.assertionErrorText(typ, data)
 		return text, true, err
 	case "*runtime.PanicNilError":
-		return nilErrorTexts[p.layout.Version().Minor >= 27], true, nil
+		return nilErrorTexts[p.layout.Has(layout.NilPanicIsRuntimeError)], true, nil
 	case "*errors.errorString":
 		text, err = p.pointedText(typ, data, "s")
 		return text, true, err
@@ -42,8 +43,8 @@ func (p *Process) knownErrorText(typ *exe.Type, data image.Addr) (text string, k
 	return "", false, nil
 }
 
-// nilErrorTexts are the texts of runtime.PanicNilError until Go 1.26 and since
-// 1.27 (runtime/panic.go).
+// nilErrorTexts are the texts of runtime.PanicNilError, by whether it says that
+// it is an error of the runtime.
 var nilErrorTexts = map[bool]string{
 	false: "panic called with nil argument",
 	true:  "runtime error: panic called with nil argument",
@@ -100,7 +101,7 @@ var (
 		"slice bounds out of range [:%x:]",
 		"slice bounds out of range [%x::]",
 	}
-	// Until 1.19 a slice could only become a pointer to an array.
+	// Where a slice can only become a pointer to an array.
 	oldConversionText = "cannot convert slice with length %y to pointer to array with length %x"
 )
 
@@ -130,7 +131,7 @@ func (p *Process) boundsErrorText(typ *exe.Type, a image.Addr) (string, error) {
 		return "", fmt.Errorf("bounds error at %v has the unknown code %d", a, code)
 	}
 	text := texts[code]
-	if code == len(boundsTexts)-1 && p.layout.Version().Minor < 20 {
+	if code == len(boundsTexts)-1 && !p.layout.Has(layout.SlicesConvertToArrays) {
 		text = oldConversionText
 	}
 	index := strconv.FormatInt(x, 10)

@@ -9,24 +9,25 @@ import (
 
 	"postmortem/coreread/exe"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // printStyle is how the runtime of a Go version prints the value of a panic:
 // printpanicval and printanycustomtype (runtime/error.go), printfloat and
 // printcomplex (runtime/print.go).
 type printStyle struct {
-	indent       bool // the lines after a text's first begin with a tab (1.23)
-	shortFloats  bool // floats as strconv writes them (1.26), not with seven digits always
-	onceRepanic  bool // a value that was recovered and panicked again is printed once (1.25)
-	strictRepeat bool // and its mark needs the panic to be recovered as well (1.26)
+	indent       bool // the lines after a text's first begin with a tab
+	shortFloats  bool // floats as strconv writes them, not with seven digits always
+	onceRepanic  bool // a value that was recovered and panicked again is printed once
+	strictRepeat bool // and its mark needs the panic to be recovered as well
 }
 
-func printStyleOf(minor int) printStyle {
+func (p *Process) printStyle() printStyle {
 	return printStyle{
-		indent:       minor >= 23,
-		onceRepanic:  minor >= 25,
-		shortFloats:  minor >= 26,
-		strictRepeat: minor >= 26,
+		indent:       p.layout.Has(layout.PanicLinesIndented),
+		onceRepanic:  p.layout.Has(layout.RepanicPrintedOnce),
+		shortFloats:  p.layout.Has(layout.ShortFloats),
+		strictRepeat: p.layout.Has(layout.RepanicNeedsRecover),
 	}
 }
 
@@ -56,7 +57,7 @@ func (p *Process) panicText(v eface, asked bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	style := printStyleOf(p.layout.Version().Minor)
+	style := p.printStyle()
 	if predeclared(typ) {
 		return p.basicText(typ.Kind, v.data, style)
 	}

@@ -53,6 +53,27 @@ const (
 	// they are in g.xRegs (preempt_*.s).
 	AsyncPreemptVectorsApart
 
+	// PanicLinesIndented: where the text of a panic or a fatal error has several
+	// lines, those after the first are printed with a tab before them (error.go,
+	// printindented).
+	PanicLinesIndented
+	// RepanicPrintedOnce: a value that was recovered and panicked again is printed
+	// once, with a mark (panic.go, printpanics).
+	RepanicPrintedOnce
+	// RepanicNeedsRecover: only where that panic was recovered as well is it
+	// marked as recovered (panic.go, printpanics).
+	RepanicNeedsRecover
+	// ShortFloats: floats are printed with as many digits as tell them apart;
+	// before, with seven always (print.go, printfloat64).
+	ShortFloats
+	// NilPanicIsRuntimeError: the text of a PanicNilError begins as those of the
+	// runtime's other errors do (panic.go).
+	NilPanicIsRuntimeError
+	// SlicesConvertToArrays: a slice can be converted to an array, and the text of
+	// a conversion that fails speaks of both; before, only of a pointer to one
+	// (error.go, boundsErrorFmts).
+	SlicesConvertToArrays
+
 	// AllocHeaders: pointers in heap objects are told by a bitmap in the span, by
 	// a header before the object, or by mspan.largeType; before, by
 	// heapArena.bitmap (mbitmap.go).
@@ -107,6 +128,13 @@ var featureRows = []featureRow{
 	{feature: SystemstackSwitchHasFrame, since: 1800, arch: "arm64"},
 	{feature: CallerBPInMcall, since: 2100, arch: "amd64"},
 	{feature: AsyncPreemptVectorsApart, since: 2600},
+
+	{feature: PanicLinesIndented, since: 2300},
+	{feature: RepanicPrintedOnce, since: 2500},
+	{feature: RepanicNeedsRecover, since: 2600},
+	{feature: ShortFloats, since: 2600},
+	{feature: NilPanicIsRuntimeError, since: 2700},
+	{feature: SlicesConvertToArrays, since: 2000},
 
 	{feature: AllocHeaders, since: 2200, until: 2300, experiment: "allocheaders"},
 	{feature: AllocHeaders, since: 2300},
