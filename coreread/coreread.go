@@ -150,6 +150,9 @@ func (s *Snapshot) join(force bool) error {
 			CoreIs: s.Identity.CoreBuild, BinaryIs: s.Identity.BinaryBuild,
 		}
 	}
+	if s.Identity.State == Mismatch {
+		s.Bias &^= pageSize - 1 // of a foreign binary it may be anything
+	}
 	loaded, err := s.Exe.Loaded(s.Bias)
 	if err != nil {
 		return fmt.Errorf("%s: loading its read-only segments: %w", s.binaryFile.Name(), err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"reflect"
@@ -212,11 +213,15 @@ func (j *jsonWriter) freeObject(v reflect.Value, name string, indent int) (total
 		return total
 	}
 	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	byName := func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }
 	if j.lim != nil && len(keys) > j.lim.elemsOf(name) {
 		total = len(keys)
+		slices.SortFunc(keys, func(a, b reflect.Value) int {
+			return cmp.Or(largerFirst(v.MapIndex(a), v.MapIndex(b)), byName(a, b))
+		})
 		keys = keys[:j.lim.elemsOf(name)]
 	}
+	slices.SortFunc(keys, byName)
 	j.w.WriteByte('{')
 	for i, k := range keys {
 		if i > 0 {
@@ -236,6 +241,14 @@ func (j *jsonWriter) freeObject(v reflect.Value, name string, indent int) (total
 	}
 	j.w.WriteByte('}')
 	return total
+}
+
+// largerFirst orders counts; values of other kinds are equal.
+func largerFirst(a, b reflect.Value) int {
+	if !a.CanInt() || !b.CanInt() {
+		return 0
+	}
+	return cmp.Compare(b.Int(), a.Int())
 }
 
 func (j *jsonWriter) array(v reflect.Value, name string, indent int) (total int) {

@@ -331,3 +331,23 @@ func TestSummarySaysWhatItCut(t *testing.T) {
 		t.Errorf("message %.20q… of %d bytes", got.Crash.Message, got.Crash.MessageTotal)
 	}
 }
+
+// TestSummaryKeepsTheLargestCounts cuts wait reasons by how many wait, not by name.
+func TestSummaryKeepsTheLargestCounts(t *testing.T) {
+	doc := manyGroups(1)
+	doc.Goroutines.ByWaitReason = map[string]int{"sync.Mutex.Lock": 5000}
+	for i := range 40 {
+		doc.Goroutines.ByWaitReason[fmt.Sprintf("chan %02d", i)] = 1
+	}
+	var got struct {
+		Goroutines struct {
+			ByWaitReason map[string]int `json:"by_wait_reason"`
+		}
+	}
+	if err := json.Unmarshal(render(t, doc, report.Config{Format: report.JSONSummary}), &got); err != nil {
+		t.Fatal(err)
+	}
+	if kept := got.Goroutines.ByWaitReason; kept["sync.Mutex.Lock"] != 5000 || len(kept) >= 41 {
+		t.Errorf("of 41 wait reasons these are kept: %v", kept)
+	}
+}

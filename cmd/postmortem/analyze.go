@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,8 +81,8 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 		return usagef("core and binary cannot both come from standard input: give one as a file")
 	}
 	analysis, err := fl.analysis()
-	if err != nil {
-		return err
+	if err := errors.Join(err, fl.gates.validate(), fl.budget.validate()); err != nil {
+		return &exitError{exitUsage, err}
 	}
 	targets, err := fl.targets(a)
 	if err != nil {

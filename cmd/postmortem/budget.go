@@ -32,6 +32,14 @@ var (
 	errMemory  = errors.New("out of --max-memory")
 )
 
+// validate refuses what cannot be a budget.
+func (b *budget) validate() error {
+	if b.maxRuntime < 0 {
+		return usagef("--max-runtime %v is negative", b.maxRuntime)
+	}
+	return nil
+}
+
 // start returns a context that ends with the budget.
 func (b *budget) start(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -22,6 +22,23 @@ func (g *gates) flags(f *pflag.FlagSet) {
 	f.BoolVar(&g.exitClass, "exit-class", false, "exit with the class of the death: 128 panic or fatal error, 129 out of memory, 130 interrupted, 131 deadlock, 132 fault signal, 133 aborted from outside, 0 none of these")
 }
 
+// partNames are the parts that a report of this schema can have. What is not
+// built yet is never complete.
+var partNames = []string{
+	facts.PartTarget, facts.PartCrash, facts.PartGoroutines, facts.PartThreads, facts.PartScheduler, facts.PartGC,
+	"heap", "waits", "evidence", "rules", "findings",
+}
+
+// validate refuses names that no part has, before any work is done.
+func (g *gates) validate() error {
+	for _, part := range g.require {
+		if !slices.Contains(partNames, part) {
+			return usagef("--require %s: there is no such part; the parts are %s", part, strings.Join(partNames, ", "))
+		}
+	}
+	return nil
+}
+
 // check returns the error that ends the program, nil for exit code 0.
 func (g *gates) check(doc *facts.Document) error {
 	sections := doc.Completeness.Sections

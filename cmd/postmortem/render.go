@@ -26,6 +26,9 @@ func newRender(a *app) *cobra.Command {
 		Short: "Write a saved JSON report in another format, with the same gates",
 		Args:  one("report", "postmortem render FACTS.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := ok.validate(); err != nil {
+				return err
+			}
 			targets, err := out.targets(a)
 			if err != nil {
 				return err
