@@ -23,7 +23,7 @@ func newBudget(m *image.Image) budget {
 }
 
 // Until makes ctx end the walks of stacks: one that is longer than a few
-// thousand frames then ends early and says so in Stack.Broken.
+// hundred frames then ends early and says so in Stack.Broken.
 func (p *Process) Until(ctx context.Context) { p.budget.ctx = ctx }
 
 // fit returns how many structures of a size the memory has room for.

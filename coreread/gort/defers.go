@@ -85,7 +85,8 @@ type deferWalk struct {
 	g     *Goroutine
 	stack *Stack
 	found []Defer
-	err   error // the first one
+	read  uint64 // records
+	err   error  // the first one
 }
 
 func (w *deferWalk) fail(err error) {
@@ -110,6 +111,20 @@ func (w *deferWalk) add(closure, sp image.Addr, kind DeferKind) bool {
 	return true
 }
 
+// next reads the record at the address, unless the goroutine has had too many.
+func (w *deferWalk) next(at image.Addr, o *deferOffsets) (record, error) {
+	if w.read == maxDefers {
+		return record{}, fmt.Errorf("more than %d", maxDefers)
+	}
+	if w.read++; w.read%chargeEvery == 0 {
+		// Goroutines whose stacks overlap may share one list.
+		if err := w.p.budget.chargeFrames(chargeEvery); err != nil {
+			return record{}, err
+		}
+	}
+	return w.p.record(at, o.size)
+}
+
 // list follows a list of records, newest first.
 func (w *deferWalk) list(at image.Addr) {
 	o, err := w.p.deferLayout()
@@ -118,8 +133,8 @@ func (w *deferWalk) list(at image.Addr) {
 		return
 	}
 	last := image.Addr(0)
-	for steps := 0; at != 0; steps++ {
-		r, err := w.p.record(at, o.size)
+	for at != 0 {
+		r, err := w.next(at, o)
 		if err != nil {
 			w.fail(err)
 			return
@@ -131,10 +146,6 @@ func (w *deferWalk) list(at image.Addr) {
 			return
 		}
 		last = sp
-		if steps == maxDefers {
-			w.fail(fmt.Errorf("more than %d", maxDefers))
-			return
-		}
 		w.record(r, o, sp)
 		at = r.addrAt(o.link)
 	}
@@ -170,12 +181,8 @@ func (w *deferWalk) rangeList(head image.Addr, o *deferOffsets, sp image.Addr) {
 		w.fail(err)
 		return
 	}
-	for n := 0; at != 0 && at != rangeListTaken; n++ {
-		if n == maxDefers {
-			w.fail(fmt.Errorf("the list at %v is longer than %d", head, maxDefers))
-			return
-		}
-		r, err := w.p.record(at, o.size)
+	for at != 0 && at != rangeListTaken {
+		r, err := w.next(at, o)
 		if err != nil {
 			w.fail(err)
 			return

@@ -38,6 +38,7 @@ type Process struct {
 	pcs      map[image.Addr]*pcInfo
 	recent   recentPCs
 	deep     map[origin]*Stack
+	labels   map[image.Addr]labelSet
 	sources  map[sourceKey][]exe.SourceFrame
 	machines []*Machine // by id
 	// machinesLost is why the list of Ms is not whole; nil when it is.
@@ -68,6 +69,7 @@ func New(core *elfcore.Core, bin *exe.Binary, lay *layout.Layout, bias int64) (*
 		arch:    arch,
 		pcs:     make(map[image.Addr]*pcInfo),
 		deep:    make(map[origin]*Stack),
+		labels:  make(map[image.Addr]labelSet),
 		sources: make(map[sourceKey][]exe.SourceFrame),
 	}
 	if err := p.offsets.bind(lay); err != nil {

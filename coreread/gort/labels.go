@@ -14,11 +14,25 @@ type Label struct {
 	Key, Value string
 }
 
-// maxLabels bounds the labels of one goroutine.
-const maxLabels = 4096
+// Bounds of the labels of one goroutine: their number, and the bytes of all keys
+// and values together.
+const (
+	maxLabels     = 4096
+	maxLabelBytes = 1 << 18
+)
+
+// maxLabelSets bounds the sets of labels that are remembered. Goroutines inherit
+// the set of the one that starts them, so that most share a few.
+const maxLabelSets = 1 << 12
+
+// labelSet is what was read at the address of a set.
+type labelSet struct {
+	labels []Label
+	err    error
+}
 
 // Labels returns g's pprof labels by key. With an error it returns those that
-// could be read.
+// could be read. The caller must not change them: goroutines share them.
 //
 // Since Go 1.24 g.labels points to a slice of pairs, before that to a
 // map[string]string (runtime/pprof/label.go).
@@ -26,27 +40,37 @@ func (p *Process) Labels(g *Goroutine) ([]Label, error) {
 	if g.Labels == 0 {
 		return nil, nil
 	}
-	var labels []Label
-	var err error
+	if set, ok := p.labels[g.Labels]; ok {
+		return set.labels, set.err
+	}
+	r := labelReader{p: p, left: maxLabelBytes}
+	var set labelSet
 	if p.layout.Has(layout.LabelsAreSlice) {
-		labels, err = p.labelSlice(g.Labels)
+		set.labels, set.err = r.slice(g.Labels)
 	} else {
-		labels, err = p.labelMap(g.Labels)
+		set.labels, set.err = r.hashMap(g.Labels)
 	}
-	if err != nil {
-		err = fmt.Errorf("labels of goroutine %d: %w", g.ID, err)
-	}
-	slices.SortFunc(labels, func(a, b Label) int {
+	slices.SortFunc(set.labels, func(a, b Label) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
 	})
-	return labels, err
+	if len(p.labels) >= maxLabelSets {
+		clear(p.labels)
+	}
+	p.labels[g.Labels] = set
+	return set.labels, set.err
+}
+
+// labelReader reads one set of labels.
+type labelReader struct {
+	p    *Process
+	left uint64 // bytes of text that may still be read
 }
 
 const stringBytes = 16 // a string's header: data and length
 
-// labelSlice reads the labels behind the slice header at a.
-func (p *Process) labelSlice(a image.Addr) ([]Label, error) {
-	c := p.Image.Cursor()
+// slice reads the labels behind the slice header at a.
+func (r *labelReader) slice(a image.Addr) ([]Label, error) {
+	c := r.p.Image.Cursor()
 	data, n := c.Addr(a), c.Uint64(a+8)
 	if c.Err() != nil {
 		return nil, c.Err()
@@ -56,7 +80,7 @@ func (p *Process) labelSlice(a image.Addr) ([]Label, error) {
 	}
 	var labels []Label
 	for i := range image.Addr(n) {
-		l, err := p.label(data+i*2*stringBytes, data+i*2*stringBytes+stringBytes)
+		l, err := r.label(data+i*2*stringBytes, data+i*2*stringBytes+stringBytes)
 		if err != nil {
 			return labels, err
 		}
@@ -65,12 +89,18 @@ func (p *Process) labelSlice(a image.Addr) ([]Label, error) {
 	return labels, nil
 }
 
-func (p *Process) label(key, value image.Addr) (l Label, err error) {
-	if l.Key, err = p.stringAt(key); err != nil {
+func (r *labelReader) label(key, value image.Addr) (l Label, err error) {
+	if l.Key, err = r.text(key); err != nil {
 		return l, err
 	}
-	l.Value, err = p.stringAt(value)
+	l.Value, err = r.text(value)
 	return l, err
+}
+
+func (r *labelReader) text(header image.Addr) (string, error) {
+	s, err := r.p.stringAt(header, r.left)
+	r.left -= uint64(len(s))
+	return s, err
 }
 
 // runtime.hmap and the buckets of a map[string]string, the same from Go 1.18 to
@@ -94,9 +124,9 @@ const (
 	slotFull       = 5 // hash bytes from here on mark a slot in use
 )
 
-// labelMap reads the labels in the map whose header the word at a points to.
-func (p *Process) labelMap(a image.Addr) ([]Label, error) {
-	c := p.Image.Cursor()
+// hashMap reads the labels in the map whose header the word at a points to.
+func (r *labelReader) hashMap(a image.Addr) ([]Label, error) {
+	c := r.p.Image.Cursor()
 	header := c.Addr(a)
 	if c.Err() != nil || header == 0 {
 		return nil, c.Err()
@@ -112,7 +142,7 @@ func (p *Process) labelMap(a image.Addr) ([]Label, error) {
 	if count == 0 || buckets == 0 {
 		return nil, nil
 	}
-	walk := bucketWalk{p: p, left: count, budget: 1<<b + maxLabels}
+	walk := bucketWalk{labelReader: r, owed: count, budget: 1<<b + maxLabels}
 	err := walk.array(buckets, 1<<b, false)
 	if old != 0 && err == nil {
 		n := uint64(1) << b
@@ -122,17 +152,17 @@ func (p *Process) labelMap(a image.Addr) ([]Label, error) {
 		walk.budget += n
 		err = walk.array(old, n, true)
 	}
-	if err == nil && walk.left != 0 {
-		err = fmt.Errorf("the map at %v holds %d fewer than it counts", header, walk.left)
+	if err == nil && walk.owed != 0 {
+		err = fmt.Errorf("the map at %v holds %d fewer than it counts", header, walk.owed)
 	}
 	return walk.labels, err
 }
 
 // bucketWalk collects the labels of a map.
 type bucketWalk struct {
-	p      *Process
+	*labelReader
 	labels []Label
-	left   uint64 // labels that the map still owes
+	owed   uint64 // labels that the map counts and that were not found yet
 	budget uint64 // buckets that may still be visited
 }
 
@@ -175,14 +205,14 @@ func (w *bucketWalk) bucket(at image.Addr) (next image.Addr, err error) {
 		if data[slot] < slotFull {
 			continue
 		}
-		if w.left == 0 {
+		if w.owed == 0 {
 			return 0, fmt.Errorf("the bucket at %v holds more than the map counts", at)
 		}
-		l, err := w.p.label(at+bucketKeys+slot*stringBytes, at+bucketValues+slot*stringBytes)
+		l, err := w.label(at+bucketKeys+slot*stringBytes, at+bucketValues+slot*stringBytes)
 		if err != nil {
 			return 0, err
 		}
-		w.left--
+		w.owed--
 		w.labels = append(w.labels, l)
 	}
 	return image.Addr(w.p.Image.ByteOrder().Uint64(data[bucketOverflow:])), nil

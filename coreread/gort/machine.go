@@ -123,7 +123,7 @@ func (p *Process) readMachine(at image.Addr) (m *Machine, next image.Addr, err e
 	m.G0Stack = p.stackOf(m.G0)
 	m.SignalStack = p.stackOf(m.Signal)
 	m.CurStack = p.stackOf(m.CurG)
-	m.PreemptOff, _ = p.stringAt(at + image.Addr(o.preemptOff))
+	m.PreemptOff, _ = p.stringAt(at+image.Addr(o.preemptOff), maxReason)
 	if fn := r.addrAt(o.startFn); fn != 0 {
 		m.StartFn = p.funcvalName(fn)
 	}
@@ -161,17 +161,18 @@ func (p *Process) MachineOfThread(tid int) (*Machine, bool) {
 	return m, ok
 }
 
-// maxString bounds the strings of the runtime's own that are read whole.
-const maxString = 1 << 16
+// maxReason bounds why an M must not be preempted, in bytes; the runtime's own
+// reasons have at most 30.
+const maxReason = 1 << 8
 
-// stringAt reads the Go string whose header is at addr.
-func (p *Process) stringAt(addr image.Addr) (string, error) {
+// stringAt reads the Go string of at most limit bytes whose header is at addr.
+func (p *Process) stringAt(addr image.Addr, limit uint64) (string, error) {
 	c := p.Image.Cursor()
 	data, n := c.Addr(addr), c.Uint64(addr+8)
 	if c.Err() != nil {
 		return "", c.Err()
 	}
-	if n > maxString {
+	if n > limit {
 		return "", fmt.Errorf("string at %v has an impossible length of %d bytes", addr, n)
 	}
 	b, err := p.Image.Bytes(data, n)

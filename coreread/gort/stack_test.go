@@ -213,3 +213,77 @@ func TestDeepDefers(t *testing.T) {
 		}
 	})
 }
+
+// TestInjectedCallWithLinkRegister walks a goroutine of arm64 that was preempted:
+// the signal handler has pushed the link register of the interrupted code, which
+// is where a function returns to that has not saved it yet.
+func TestInjectedCallWithLinkRegister(t *testing.T) {
+	for _, leaf := range []bool{false, true} {
+		w := newWorld(t, "arm64")
+		preempt, interrupted := w.function("runtime.asyncPreempt"), w.function("runtime.bgsweep")
+		exit := uint64(w.function("runtime.goexit").Entry()) + 4
+		pc, saved := deepest(preempt)
+		inside, frame := deepest(interrupted)
+		if leaf {
+			inside, frame = uint64(interrupted.Entry()), 0
+		}
+		lo := w.alloc(8192)
+		sp := lo + 4096
+		w.put64(sp, inside)        // the link register that asyncPreempt saved
+		w.put64(sp+saved, exit)    // and the one that the handler pushed
+		w.put64(sp+saved+16, exit) // of the interrupted function, if it has a frame
+		w.waiting(1, lo, lo+8192, func(int) (uint64, uint64) { return pc, sp })
+		stacks(w.open(), func(_ *gort.Goroutine, s *gort.Stack) {
+			want(t, "the walk", s.Broken, nil)
+			if len(s.Inner) != 3 {
+				t.Fatalf("leaf %v: %d frames, want 3: %+v", leaf, len(s.Inner), s.Inner)
+			}
+			f := s.Inner[1]
+			want(t, "interrupted pc", uint64(f.PC), inside)
+			want(t, "exact", f.Exact, true)
+			want(t, "interrupted sp", uint64(f.SP), sp+saved+16)
+			want(t, "its frame", uint64(f.FP-f.SP), frame)
+			want(t, "outermost pc", uint64(s.Inner[2].PC), exit)
+		})
+	}
+}
+
+// deepest returns the place in a function where its frame is largest, and how large.
+func deepest(fn exe.Func) (pc, size uint64) {
+	for at := fn.Entry(); at < fn.End(); at += 4 {
+		if delta, ok := fn.SPDelta(at); ok && uint64(delta) > size && delta > 0 {
+			pc, size = uint64(at), uint64(delta)
+		}
+	}
+	return pc, size
+}
+
+// TestLabelsWithoutEnd gives goroutines labels whose texts are far longer than
+// the memory has room for: each one is the same bytes.
+func TestLabelsWithoutEnd(t *testing.T) {
+	w := newWorld(t, "amd64")
+	pc, lo, hi := w.recursion("runtime.bgsweep", 100)
+	gs := w.waiting(1, lo, hi, func(int) (uint64, uint64) { return pc, lo })
+	const labels, length = 4000, 60_000
+	text, list, header := w.alloc(length), w.alloc(labels*32), w.alloc(24)
+	for i := range uint64(labels) {
+		for _, half := range []uint64{0, 16} {
+			w.put64(list+i*32+half, text)
+			w.put64(list+i*32+half+8, length)
+		}
+	}
+	w.put64(header, list)
+	w.put64(header+8, labels)
+	w.set(gs[0], "runtime.g", "labels", header)
+	p := w.open()
+	p.Goroutines(func(g *gort.Goroutine) {
+		got, err := p.Labels(g)
+		size := 0
+		for _, l := range got {
+			size += len(l.Key) + len(l.Value)
+		}
+		if err == nil || size > arenaSize {
+			t.Errorf("%d labels of %d bytes, %v", len(got), size, err)
+		}
+	})
+}

@@ -57,7 +57,7 @@ func (u *unwinder) broken(what string, err error) error {
 }
 
 // chargeEvery is how many frames a walk takes between two looks at whether it may go on.
-const chargeEvery = 1 << 12
+const chargeEvery = 1 << 8
 
 // walk visits every frame from regs on; the frame visited is only lent. exact
 // says that regs.PC is the instruction itself and not a return address. It
