@@ -22,17 +22,13 @@ type Machine struct {
 	CurStack      image.Range
 	P             image.Addr // processor it owns, 0 for none
 	LockedG       image.Addr
-	InCgo         bool
-	Spinning      bool
-	Blocked       bool // asleep on a note: idle or waiting for the runtime
 	Dying         int32
 	Throwing      int32
 	PreemptOff    string     // why its goroutine must not be preempted
 	CaughtSignalG image.Addr // goroutine that a fatal signal interrupted
 	VDSO          Regs       // where Go called the vDSO; zero when it is not in it
 	StartFn       string     // the runtime function a thread of the runtime's own runs
-	Locks         int32
-	ExtraInC      bool // an extra M that a thread of C's keeps between its calls of Go (1.21 and newer)
+	ExtraInC      bool       // an extra M that a thread of C's keeps between its calls of Go (1.21 and newer)
 
 	signals []SignalContext
 	context *interrupted
@@ -79,7 +75,7 @@ func (p *Process) walkMachines() error {
 		}
 		m, next, err := p.readMachine(at)
 		if err != nil {
-			return fmt.Errorf("M at %v: %w", at, err)
+			return fmt.Errorf("the M at %v: %w", at, err)
 		}
 		p.byM[at] = m
 		p.machines = append(p.machines, m)
@@ -110,10 +106,6 @@ func (p *Process) readMachine(at image.Addr) (m *Machine, next image.Addr, err e
 		CurG:          r.addrAt(o.curg),
 		P:             r.addrAt(o.p),
 		LockedG:       r.addrAt(o.lockedG),
-		InCgo:         r.bool(o.inCgo),
-		Spinning:      r.bool(o.spinning),
-		Blocked:       r.bool(o.blocked),
-		Locks:         r.i32(o.locks),
 		Dying:         r.i32(o.dying),
 		Throwing:      r.i32(o.throwing),
 		CaughtSignalG: r.addrAt(o.caughtSig),

@@ -29,20 +29,18 @@ type gOffsets struct {
 
 // mOffsets is runtime.m.
 type mOffsets struct {
-	size                   uint64
-	g0, gsignal, curg      uint64
-	procID, id             uint64
-	p, nextP, oldP         uint64
-	allLink                uint64
-	lockedG                uint64
-	locks, dying, throwing uint64
-	preemptOff             uint64
-	spinning, blocked      uint64
-	inCgo                  uint64
-	caughtSig              uint64
-	vdsoSP, vdsoPC         uint64
-	startFn                uint64
-	extraInC               optional
+	size              uint64
+	g0, gsignal, curg uint64
+	procID, id        uint64
+	p                 uint64
+	allLink           uint64
+	lockedG           uint64
+	dying, throwing   uint64
+	preemptOff        uint64
+	caughtSig         uint64
+	vdsoSP, vdsoPC    uint64
+	startFn           uint64
+	extraInC          optional
 }
 
 func (o *offsets) bind(lay *layout.Layout) error {
@@ -92,17 +90,11 @@ func (o *mOffsets) bind(s *layout.Struct) error {
 		procID:     s.Offset("procid"),
 		id:         s.Offset("id"),
 		p:          s.Offset("p"),
-		nextP:      s.Offset("nextp"),
-		oldP:       s.Offset("oldp"),
 		allLink:    s.Offset("alllink"),
 		lockedG:    s.Offset("lockedg"),
-		locks:      s.Offset("locks"),
 		dying:      s.Offset("dying"),
 		throwing:   s.Offset("throwing"),
 		preemptOff: s.Offset("preemptoff"),
-		spinning:   s.Offset("spinning"),
-		blocked:    s.Offset("blocked"),
-		inCgo:      s.Offset("incgo"),
 		caughtSig:  s.Offset("caughtsig"),
 		vdsoSP:     s.Offset("vdsoSP"),
 		vdsoPC:     s.Offset("vdsoPC"),
