@@ -13,7 +13,8 @@ const (
 	roleSystemStack           // runtime.systemstack: runs a function on g0 for curg
 	roleMoreStack             // runtime.morestack: grows curg's stack from g0
 	roleCgoCallback           // runtime.cgocallback: C called Go
-	roleInjectedCall          // sigpanic, asyncPreempt, debugCall: the caller did not call it
+	roleSigpanic              // a fault made it appear: the caller did not call it
+	roleInjectedCall          // asyncPreempt, debugCall: the caller did not call it either
 	roleSignalTrampoline      // runtime.sigtramp: below it lies the kernel's signal frame
 )
 
@@ -22,8 +23,8 @@ var roles = map[string]role{
 	"runtime.systemstack":  roleSystemStack,
 	"runtime.morestack":    roleMoreStack,
 	"runtime.cgocallback":  roleCgoCallback,
-	"runtime.sigpanic":     roleInjectedCall,
-	"runtime.sigpanic0":    roleInjectedCall,
+	"runtime.sigpanic":     roleSigpanic,
+	"runtime.sigpanic0":    roleSigpanic,
 	"runtime.asyncPreempt": roleInjectedCall,
 	"runtime.debugCallV1":  roleInjectedCall,
 	"runtime.debugCallV2":  roleInjectedCall,

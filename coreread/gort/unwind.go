@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // Regs is where a walk starts.
@@ -245,8 +246,9 @@ func (u *unwinder) step(innermost bool) error {
 	if u.lr == u.frame.PC && u.frame.FP == u.frame.SP {
 		return u.broken("the walk does not advance", nil)
 	}
-	injected := u.info.role == roleInjectedCall
-	u.frame = Frame{PC: u.lr, SP: u.frame.FP, Exact: injected}
+	injected := u.info.role == roleInjectedCall || u.info.role == roleSigpanic
+	exact := u.info.role == roleSigpanic || injected && u.p.layout.Has(layout.PreemptedPCIsExact)
+	u.frame = Frame{PC: u.lr, SP: u.frame.FP, Exact: exact}
 	u.lr, u.left = 0, false
 	if injected && u.p.arch.linkRegister {
 		return u.undoInjection()

@@ -95,6 +95,11 @@ const (
 	SwissMaps
 	// TraceV2: execution traces are written by generations, into buffers of the M.
 	TraceV2
+
+	// PreemptedPCIsExact: a traceback takes the pc of a goroutine that asyncPreempt
+	// or a debugger interrupted as the instruction itself; before, as a return
+	// address, as it never did with sigpanic's caller (traceback.go).
+	PreemptedPCIsExact
 )
 
 // featureRow turns a feature on in a range of releases: since inclusive, until
@@ -149,6 +154,7 @@ var featureRows = []featureRow{
 	{feature: SwissMaps, since: 2600},
 	{feature: TraceV2, since: 2200, until: 2300, experiment: "exectracer2"},
 	{feature: TraceV2, since: 2300},
+	{feature: PreemptedPCIsExact, since: 2100},
 }
 
 // Has reports whether the binary's runtime has the feature. A version newer
