@@ -258,3 +258,28 @@ func compareCreator(t *testing.T, b *traceback.Block, g *walked) {
 			b.CreatedBy.Func, b.CreatedBy.File, b.CreatedBy.Line, g.creator.Func, g.creator.File, g.creator.Line)
 	}
 }
+
+// TestDeepStackKeepsBothEnds walks a runaway recursion: a hundred frames of the
+// goroutine's own at each end, and before them what the runtime ran on the system stack.
+func TestDeepStackKeepsBothEnds(t *testing.T) {
+	snap := open(t, testcores.Get(t, "dies-overflow-1.27.3-plain"))
+	deep := 0
+	var s gort.Stack
+	snap.Runtime.Goroutines(func(g *gort.Goroutine) {
+		if snap.Runtime.Stack(g, &s); s.Elided() == 0 {
+			return
+		}
+		deep++
+		if s.System == 0 || len(s.Inner) != s.System+gort.StoredFrames || len(s.Outer) != gort.StoredFrames {
+			t.Errorf("goroutine %d: %d frames on the system stack, %d innermost, %d outermost", g.ID, s.System, len(s.Inner), len(s.Outer))
+		}
+		for i, f := range s.Inner {
+			if own := g.Stack.Contains(f.SP); own != (i >= s.System) {
+				t.Errorf("goroutine %d: frame %d at %v is on its own stack: %v", g.ID, i, f.SP, own)
+			}
+		}
+	})
+	if deep != 1 {
+		t.Errorf("%d deep stacks, want one", deep)
+	}
+}

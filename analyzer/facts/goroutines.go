@@ -36,7 +36,8 @@ type Group struct {
 	CreatedBy     *Site    `json:"created_by"`
 	LabelKeys     []string `json:"label_keys"`
 	PendingDefers []Defer  `json:"pending_defers"`
-	// Frames are innermost first: the innermost and the outermost FramesKept of
+	// Frames are innermost first: what the runtime ran for it on the thread's
+	// system stack, then the innermost and the outermost FramesKept of
 	// the stack. Frames may be shared between groups and are not to be changed.
 	Frames []*Frame `json:"frames"`
 	// FramesElided is how many frames between the two halves are left out.

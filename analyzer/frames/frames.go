@@ -34,7 +34,7 @@ func NewBuilder(p *gort.Process, modules *Modules) *Builder {
 
 // Stack is a whole stack as frames of a report.
 type Stack struct {
-	Frames []*facts.Frame // the innermost and the outermost facts.FramesKept
+	Frames []*facts.Frame // the innermost and the outermost facts.FramesKept, and those of the thread's system stack before them
 	Elided int64
 	Cycle  *facts.Cycle
 }
@@ -43,14 +43,15 @@ type Stack struct {
 func (b *Builder) Stack(s *gort.Stack) Stack {
 	inner := b.expand(nil, s.Inner)
 	outer := b.expand(nil, s.Outer)
+	kept := facts.FramesKept + len(b.expand(nil, s.Inner[:s.System]))
 	if s.Elided() == 0 {
 		inner = append(inner, outer...)
 		outer = nil
-		if len(inner) > 2*facts.FramesKept {
-			inner, outer = inner[:facts.FramesKept], inner[len(inner)-facts.FramesKept:]
+		if len(inner) > kept+facts.FramesKept {
+			inner, outer = inner[:kept], inner[len(inner)-facts.FramesKept:]
 		}
 	} else {
-		inner = inner[:min(len(inner), facts.FramesKept)]
+		inner = inner[:min(len(inner), kept)]
 		outer = outer[max(0, len(outer)-facts.FramesKept):]
 	}
 	all := append(inner[:len(inner):len(inner)], outer...)

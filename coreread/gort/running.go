@@ -199,6 +199,9 @@ func (p *Process) walkInto(s *Stack, from origin) error {
 		s.copy(deep)
 		return deep.Broken
 	}
+	if m := from.unwinder.m; m != nil {
+		s.own = m.CurStack
+	}
 	err := from.walk(func(f *Frame, info *pcInfo) {
 		s.push(f, p.logicalFrames(f, info), info.marked)
 	})

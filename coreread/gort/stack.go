@@ -31,8 +31,12 @@ const StoredFrames = 100
 // Stack is a stack that was walked whole. Where it has more than twice
 // StoredFrames frames, those in between are counted and not kept.
 type Stack struct {
-	Inner []Frame // innermost first, at most StoredFrames
+	Inner []Frame // innermost first, at most System and StoredFrames
 	Outer []Frame // what follows, or the last StoredFrames, in the same direction
+
+	// System is how many of Inner, the innermost, are not on the goroutine's own
+	// stack but on its thread's: what the runtime did for it last.
+	System int
 
 	Physical uint64 // frames walked
 	Logical  uint64 // functions they stand for: inlined ones count too
@@ -43,7 +47,8 @@ type Stack struct {
 	// when it did not.
 	Broken error
 
-	ring   []Frame // the last frames walked, a ring once it is full
+	own    image.Range // the goroutine's own stack, empty when every frame counts as its own
+	ring   []Frame     // the last frames walked, a ring once it is full
 	marked [StoredFrames]bool
 	next   int
 	watch  cycleWatch
@@ -98,9 +103,12 @@ func (s *Stack) push(f *Frame, logical uint32, marked bool) {
 	s.Physical++
 	s.Logical += uint64(logical)
 	s.Hash = (s.Hash ^ uint64(f.PC)) * fnvPrime
-	if len(s.Inner) < StoredFrames {
+	if len(s.Inner) < StoredFrames+s.System {
+		if s.System == len(s.Inner) && s.System < StoredFrames && s.own.Len() > 0 && !s.own.Contains(f.SP) {
+			s.System++
+		}
 		s.Inner = append(s.Inner, *f)
-		if len(s.Inner) == StoredFrames {
+		if len(s.Inner) == StoredFrames+s.System {
 			s.watch.begin(s.Inner)
 		}
 		return
