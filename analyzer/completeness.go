@@ -69,6 +69,7 @@ func (a *analysis) listGaps() {
 	for _, g := range core.Gaps {
 		add(facts.Gap{What: g.What, Effect: "what these notes hold is missing"})
 	}
+	c.GapsTotal += core.UnlistedGaps()
 	for _, g := range a.snap.Runtime.Gaps() {
 		out := facts.Gap{What: g.What, Effect: g.Effect}
 		if g.Addr != 0 {
