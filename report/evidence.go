@@ -260,9 +260,18 @@ func (a *author) machineNote() text {
 	if s == nil || !s.PC.Known || !s.InstructionBytes.Known || !s.FaultAddress.Known {
 		return nil
 	}
-	t := say("Faulting instruction at pc ", lit(hex(s.PC.V)), ": ")
+	t := say("Faulting instruction at ", a.staticPlace(s.PC.V), ": ")
 	if s.Instruction.Known {
 		return say(t, lit(oneLine(s.Instruction.V, 80)), ".")
 	}
 	return say(t, lit(oneLine(s.InstructionBytes.V, 64)), ".")
+}
+
+// staticPlace is a pc in the binary's own addresses, as frames show it; the
+// process's address when the load bias is unknown.
+func (a *author) staticPlace(pc facts.Word) text {
+	if b := a.doc.Target.Binary; b != nil && b.LoadBias.Known {
+		return say(lit("@" + hex(pc-b.LoadBias.V)))
+	}
+	return say("pc ", lit(hex(pc)))
 }
