@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -123,6 +124,13 @@ func (j *jsonWriter) value(v reflect.Value, name string, indent int) (total int)
 		j.w.Write(j.scratch)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		j.scratch = strconv.AppendUint(j.scratch[:0], v.Uint(), 10)
+		j.w.Write(j.scratch)
+	case reflect.Float64:
+		f := v.Float()
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			j.fail(fmt.Errorf("%v has no JSON form", f))
+		}
+		j.scratch = strconv.AppendFloat(j.scratch[:0], f, 'g', -1, 64)
 		j.w.Write(j.scratch)
 	case reflect.String:
 		s := v.String()

@@ -9,8 +9,9 @@ type Completeness struct {
 	// without reservations that were never accessible.
 	MissingBytes Maybe[uint64] `json:"missing_bytes"`
 	// UnreadableGoroutines is how many are known to exist and cannot be shown.
-	UnreadableGoroutines Maybe[int]    `json:"unreadable_goroutines"`
-	UnknownTypeBytes     Maybe[uint64] `json:"unknown_type_bytes"`
+	UnreadableGoroutines Maybe[int] `json:"unreadable_goroutines"`
+	// UnknownTypeBytes are of reachable objects of the heap.
+	UnknownTypeBytes Maybe[uint64] `json:"unknown_type_bytes"`
 	// Sections says of each part of the document how much of it is there.
 	Sections map[string]Section `json:"sections"`
 	// Gaps holds at most GapsCap.
@@ -73,6 +74,7 @@ const (
 	PartThreads    = "threads"
 	PartScheduler  = "scheduler"
 	PartGC         = "gc"
+	PartHeap       = "heap"
 )
 
 // Gap is something that could not be read.

@@ -31,6 +31,7 @@ type Document struct {
 	Threads      []Thread          `json:"threads"`
 	Scheduler    *Scheduler        `json:"scheduler"`
 	GC           *GC               `json:"gc"`
+	Heap         *Heap             `json:"heap"`
 }
 
 // Tool is the build of postmortem that made the document.

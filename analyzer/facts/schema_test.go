@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -39,6 +40,31 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[facts.Trust](): {facts.TrustPclntab, facts.TrustRegisters, facts.TrustFramePointer, facts.TrustScan, facts.TrustCgo},
 	reflect.TypeFor[facts.ThreadState](): {facts.ThreadGo, facts.ThreadRuntime, facts.ThreadSyscall, facts.ThreadFutex, facts.ThreadNetpoll,
 		facts.ThreadSignalHandler, facts.ThreadC, facts.ThreadUnknown},
+	reflect.TypeFor[facts.RootKind](): {facts.RootGlobal, facts.RootGoroutine, facts.RootThread, facts.RootFinalizer, facts.RootCleanup,
+		facts.RootSpecial, facts.RootOther},
+	reflect.TypeFor[facts.SuspectKind](): {facts.SuspectDominator, facts.SuspectGroup},
+}
+
+// caps are the bounds of arrays, by struct and key.
+var caps = map[string]uint64{
+	"Completeness.gaps":             facts.GapsCap,
+	"Heap.arenas":                   facts.ArenasCap,
+	"Heap.types":                    facts.TypesCap,
+	"Heap.roots":                    facts.RootsCap,
+	"Heap.retained_by_group":        facts.RetainedByGroupCap,
+	"Heap.dominators":               facts.DominatorsCap,
+	"Heap.packages":                 facts.PackagesCap,
+	"Heap.goroutines":               facts.GoroutinesRetainedCap,
+	"Heap.suspects":                 facts.SuspectsCap,
+	"Heap.allocation_sites":         facts.AllocationSitesCap,
+	"LargeObjects.top":              facts.LargeObjectsCap,
+	"Dominator.path":                facts.PathCap,
+	"Suspect.path":                  facts.PathCap,
+	"AllocationSite.frames":         facts.SiteFramesCap,
+	"AllocationSite.retaining_path": facts.PathCap,
+	"DuplicateStrings.top":          facts.WasteTopCap,
+	"SpareSlices.top":               facts.WasteTopCap,
+	"SparseMaps.top":                facts.WasteTopCap,
 }
 
 // orNull is a schema that also takes null.
@@ -71,6 +97,19 @@ func schemaOfBasic(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "boolean"}
 	}
 	return &jsonschema.Schema{Type: "integer"}
+}
+
+// bounded writes the caps of a struct's arrays.
+func bounded(s *jsonschema.Schema, name string) {
+	for p := s.Properties.Oldest(); p != nil; p = p.Next() {
+		if n, ok := caps[name+"."+p.Key]; ok {
+			p.Value.MaxItems = &n
+			p.Value.Description = fmt.Sprintf("At most %d", n)
+			if _, ok := s.Properties.Get(p.Key + "_total"); ok {
+				p.Value.Description += ", of " + p.Key + "_total"
+			}
+		}
+	}
 }
 
 // nullable lets every property that is a pointer, a slice or a map be null.
@@ -114,6 +153,7 @@ func makeSchema(t *testing.T) []byte {
 	}
 	walk(reflect.TypeFor[facts.Document]())
 	for name, def := range s.Definitions {
+		bounded(def, name)
 		nullable(def, types[name])
 	}
 	if v, ok := s.Definitions["Document"].Properties.Get("schema"); ok {
