@@ -104,6 +104,10 @@ func (t *Types) ofRuntime(addr image.Addr) bool {
 	return err == nil && bytes.Contains(name.text[:min(len(name.text), maxRuntimeName)], []byte("runtime."))
 }
 
+// Listed returns the descriptors that the linker lists: all of them since Go
+// 1.27; before, some of the unnamed ones, which lead to most others.
+func (t *Types) Listed() []image.Addr { return t.roots() }
+
 // roots returns the descriptors that the linker lists.
 func (t *Types) roots() []image.Addr {
 	if t.layout.descriptors {

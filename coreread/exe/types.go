@@ -163,6 +163,7 @@ type Types struct {
 	linkData Slice       // typelinks
 	descEnd  image.Addr  // end of the row of descriptors
 	file     string
+	anywhere bool // descriptors may lie outside of types
 
 	mu    sync.Mutex
 	index *typeIndex
@@ -179,6 +180,15 @@ func newTypes(b *Binary) *Types {
 
 // Range returns the addresses that descriptors, and the names they use, lie in.
 func (t *Types) Range() image.Range { return t.types }
+
+// In returns a reader of the descriptors in m, the memory of a process that has
+// those of the module at types. It reads descriptors elsewhere too, as reflect
+// makes them at run time: their String and PkgPath are "", PtrToThis is 0, and
+// an interface's methods have neither names nor types. Only At, Bare, Pointers and
+// Range may be used.
+func (t *Types) In(m *image.Image, types image.Range) *Types {
+	return &Types{image: m, layout: t.layout, types: types, file: t.file, anywhere: true}
+}
 
 // TypeError is a place where no valid type descriptor is.
 type TypeError struct {
@@ -210,6 +220,16 @@ func (t *Types) At(addr image.Addr) (*Type, error) {
 	return d.typ, nil
 }
 
+// Bare is At without what the types of a struct's fields say themselves: their
+// TypeName, Kind and Size.
+func (t *Types) Bare(addr image.Addr) (*Type, error) {
+	d, err := t.head(addr, true)
+	if err != nil {
+		return nil, err
+	}
+	return d.typ, d.tail()
+}
+
 // describeField fills in what the field's own type says.
 func (t *Types) describeField(f *Field) error {
 	d, err := t.head(f.TypeAddr, true)
@@ -225,6 +245,7 @@ type descriptor struct {
 	types *Types
 	typ   *Type
 	tflag byte
+	own   bool   // offsets in it are relative to types
 	named bool   // names are read, and not only what leads to other descriptors
 	text  int    // bytes of names so far
 	base  []byte // the kind's fixed part
@@ -236,7 +257,8 @@ func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 	fail := func(format string, args ...any) (*descriptor, error) {
 		return nil, &TypeError{addr, fmt.Sprintf(format, args...)}
 	}
-	if addr%8 != 0 || !t.types.Contains(addr) || t.types.End-addr < typeBytes {
+	own := t.types.Contains(addr) && t.types.End-addr >= typeBytes
+	if addr%8 != 0 || !own && !t.anywhere {
 		return fail("want an aligned address in %v-%v", t.types.Start, t.types.End)
 	}
 	b, err := t.image.Bytes(addr, typeBytes)
@@ -244,7 +266,7 @@ func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 		return nil, err
 	}
 	kind, l := b[typeKind], &t.layout
-	d := &descriptor{types: t, tflag: b[typeTFlag], named: names, typ: &Type{
+	d := &descriptor{types: t, tflag: b[typeTFlag], own: own, named: names, typ: &Type{
 		Addr: addr, Kind: reflect.Kind(kind & kindMask),
 		Size: order.Uint64(b[typeSize:]), PtrBytes: order.Uint64(b[typePtrBytes:]),
 		Hash: order.Uint32(b[typeHash:]), Align: b[typeAlign], FieldAlign: b[typeFieldAlign],
@@ -253,12 +275,7 @@ func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 	typ := d.typ
 	typ.Named = d.tflag&tflagNamed != 0
 	typ.Direct = kind&l.directKind|d.tflag&l.directTFlag != 0
-	switch {
-	case kind&l.progKind != 0:
-		typ.GCForm = GCProgram
-	case d.tflag&l.demandTFlag != 0:
-		typ.GCForm = GCOnDemand
-	}
+	typ.GCForm = l.gcForm(kind, d.tflag)
 	switch {
 	case typ.Kind == reflect.Invalid || typ.Kind > reflect.UnsafePointer:
 		return fail("kind %d", typ.Kind)
@@ -267,7 +284,7 @@ func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 	case typ.Align > 64 || typ.Align&(typ.Align-1) != 0:
 		return fail("alignment %d", typ.Align)
 	}
-	if names || typ.Named && typ.Kind == reflect.Struct {
+	if own && (names || typ.Named && typ.Kind == reflect.Struct) {
 		name, err := t.nameAt(t.types.Start.Add(int64(int32(order.Uint32(b[typeStr:])))))
 		if err != nil {
 			return nil, fmt.Errorf("type descriptor at %v: %w", addr, err)
@@ -277,7 +294,7 @@ func (t *Types) head(addr image.Addr, names bool) (*descriptor, error) {
 		}
 		typ.String = string(name.text)
 	}
-	if off := int32(order.Uint32(b[typePtrToThis:])); off > 0 {
+	if off := int32(order.Uint32(b[typePtrToThis:])); own && off > 0 {
 		typ.PtrToThis = t.types.Start + image.Addr(off)
 	}
 	return d, nil
@@ -394,7 +411,7 @@ func (d *descriptor) interfaceTail() error {
 	base := d.types.types.Start
 	for ; len(list) >= imethodBytes; list = list[imethodBytes:] {
 		var m IMethod
-		if d.named {
+		if d.named && d.own {
 			name, err := d.types.nameAt(base.Add(int64(int32(order.Uint32(list)))))
 			if err != nil {
 				return fmt.Errorf("method of interface type at %v: %w", d.typ.Addr, err)
@@ -404,7 +421,7 @@ func (d *descriptor) interfaceTail() error {
 				return err
 			}
 		}
-		if off := int32(order.Uint32(list[4:])); off > 0 {
+		if off := int32(order.Uint32(list[4:])); d.own && off > 0 {
 			m.Type = base + image.Addr(off)
 		}
 		d.typ.IMethods = append(d.typ.IMethods, m)
