@@ -297,18 +297,27 @@ func documents() map[string]*facts.Document {
 		Signal: selfAbort(), DumpSignal: selfAbort(), Panics: []facts.Panic{}, RuntimePrintTail: str(""),
 	})
 
-	snap := waiters(died("orders was alive: 29 goroutines wait in acct.(*Pool).work1", facts.ClassSnapshot, &facts.Crash{
-		Kind: facts.CrashSnapshot, Frames: []*facts.Frame{}, Panics: []facts.Panic{}, RuntimePrintTail: str(""),
-	}), "select", facts.QuadrantChannel)
-	snap.Verdict.Severity, snap.Target.Core.Producer = facts.SeverityInfo, facts.ProducerGcore
-	snap.Verdict.Signature, snap.Signature = facts.Maybe[string]{}, nil
-	docs["snapshot"] = snap
+	docs["snapshot"] = snapshot()
 
 	docs["unknown"] = unknownDoc()
 	docs["hostile"] = hostile()
 	docs["empty"] = &facts.Document{Schema: facts.Schema}
 	docs["many-groups"] = manyGroups(45)
+	docs["heap-half"] = halfHeap(died("orders ran out of memory: live heap 63 MiB", facts.ClassOutOfMemory, docs["out-of-memory"].Crash))
+	docs["heap-leak"] = leaked(snapshot())
+	docs["hostile"].Heap = hostileHeap(nasty)
+	docs["panic"].Completeness.Sections[facts.PartHeap] = facts.Section{State: facts.SectionSkipped, Why: str("--no-heap")}
 	return docs
+}
+
+// snapshot is of a process that lived on.
+func snapshot() *facts.Document {
+	snap := waiters(died("orders was alive: 29 goroutines wait in acct.(*Pool).work1", facts.ClassSnapshot, &facts.Crash{
+		Kind: facts.CrashSnapshot, Frames: []*facts.Frame{}, Panics: []facts.Panic{}, RuntimePrintTail: str(""),
+	}), "select", facts.QuadrantChannel)
+	snap.Verdict.Severity, snap.Target.Core.Producer = facts.SeverityInfo, facts.ProducerGcore
+	snap.Verdict.Signature, snap.Signature = facts.Maybe[string]{}, nil
+	return snap
 }
 
 // unknownDoc is of a core cut short, with a binary that is not its own.

@@ -145,6 +145,9 @@ func (a *author) groupStack(g *facts.Group) stack {
 		s.foot = append(s.foot, a.createdBy(g.CreatedBy, nil))
 	}
 	s.foot = append(s.foot, a.deferredLines(g)...)
+	if n := a.retained[g.ID]; n > 0 {
+		s.foot = append(s.foot, say("retains "+size(n)+" of the heap"))
+	}
 	if len(g.LabelKeys) > 0 {
 		s.foot = append(s.foot, say("labels "+strings.Join(g.LabelKeys, ", ")))
 	}

@@ -25,6 +25,9 @@ func (a *author) impact() []block {
 			lines = append(lines, t)
 		}
 	}
+	if t := a.retainLine(); t != nil {
+		lines = append(lines, t)
+	}
 	if g.ByStatus[facts.StatusLeaked] > 0 {
 		lines = append(lines, say(fmt.Sprintf("The runtime's own leak detector had marked %s as leaked.", plural(g.ByStatus[facts.StatusLeaked], "goroutine"))))
 	}

@@ -56,6 +56,13 @@ gc: phase cycles stop_the_world heap_live_bytes heap_goal_bytes gogc memory_limi
 gc.stop_the_world: in_progress reason waiting_for
 gc.memory_limit: set bytes
 gc.pauses: count last_ns p50_ns p95_ns max_ns
+heap: arenas spans objects object_bytes reachable_objects reachable_bytes garbage_objects garbage_bytes types roots retained_by_group dominators accounting profiles
+heap.spans: in_use free by_class
+heap.types: name count bytes retained_bytes
+heap.roots: kind name goroutine retained_bytes
+heap.retained_by_group: group bytes
+heap.dominators: address type bytes retained_bytes path
+heap.accounting: what bytes
 `
 
 // keyOrders collects the keys of every object of a document, by path.
@@ -103,6 +110,7 @@ func keyOrders(t *testing.T, doc []byte) map[string][][]string {
 func TestJSONHasTheContractsKeysInOrder(t *testing.T) {
 	doc := panicked()
 	doc.Completeness.Gaps = []facts.Gap{{What: "x", Effect: "y"}}
+	doc.Heap = leakedHeap()
 	got := keyOrders(t, render(t, doc, report.Config{Format: report.JSON}))
 	for _, line := range strings.Split(strings.TrimSpace(contractKeys), "\n") {
 		path, keys, _ := strings.Cut(line, ":")

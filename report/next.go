@@ -128,11 +128,19 @@ func (a *author) developer() []text {
 		}
 		return a.developerNative()
 	case facts.CrashOutOfMemory:
+		if t := a.askOfHolder(); t != nil {
+			return []text{t}
+		}
 		return []text{say("take a heap profile (", lit("/debug/pprof/heap"), ") from a replica under the same load; the number of goroutines above tells whether stacks and what they hold are a part of it.")}
 	case facts.CrashSnapshot:
-		if g := a.pile(); g != nil {
-			return []text{say("are the ", count(g.Count), " goroutines in ", a.at(blame(g.Frames)), " as many as there should be?")}
+		var out []text
+		if t := a.askOfHolder(); t != nil {
+			out = append(out, t)
 		}
+		if g := a.pile(); g != nil {
+			out = append(out, say("are the ", count(g.Count), " goroutines in ", a.at(blame(g.Frames)), " as many as there should be?"))
+		}
+		return out
 	}
 	return nil
 }

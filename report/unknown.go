@@ -14,6 +14,7 @@ func (a *author) unknown() []block {
 	out := bullets{}
 	out = append(out, a.unknownOfCrash()...)
 	out = append(out, a.hiddenLabels()...)
+	out = append(out, a.unknownTypes()...)
 	out = append(out, a.unknownOfInput()...)
 	if t := a.rest(len(out) == 0); t != nil {
 		out = append(out, t)
@@ -33,9 +34,10 @@ func (a *author) unknownOfCrash() []text {
 			out = append(out, say("Who used the map at the same time: it had gone on; ", lit("-race"), " tells."))
 		}
 	case facts.CrashOutOfMemory:
-		out = append(out,
-			say("The container's memory limit: it is not in a core; the kernel log and the orchestrator have it."),
-			say("What fills the heap: a heap profile of a live replica tells."))
+		out = append(out, say("The container's memory limit: it is not in a core; the kernel log and the orchestrator have it."))
+		if h := a.doc.Heap; h == nil || len(h.Dominators) == 0 {
+			out = append(out, say("What fills the heap: a heap profile of a live replica tells."))
+		}
 	case facts.CrashSignal:
 		if s := a.firstSignal(); s != nil && isFault(s.Number) && !s.FaultAddress.Known && !a.hitByChance() {
 			out = append(out, say("The address that was accessed: the core does not hold it; the registers and the instruction give it."))
@@ -92,6 +94,19 @@ func (a *author) hiddenLabels() []text {
 		out = append(out, say("Label ", lit(k), " of ", lit(a.thisGoroutine()), ": its value is hidden (", lit("--show label:"+k), ")."))
 	}
 	return out
+}
+
+// unknownTypes is how much of the heap has no name.
+func (a *author) unknownTypes() []text {
+	h := a.doc.Heap
+	if h == nil || !h.UnknownTypeBytes.Known || !h.ReachableBytes.Known || h.UnknownTypeBytes.V*100 < h.ReachableBytes.V || h.UnknownTypeBytes.V == 0 {
+		return nil // less than a hundredth is none to speak of
+	}
+	t := say("Types of ", percent(h.UnknownTypeBytes.V, h.ReachableBytes.V), " of the reachable heap (", size(h.UnknownTypeBytes.V), ")")
+	if a.doc.Completeness.Symbols != facts.SymbolsDWARF {
+		t = say(t, ": a binary built with DWARF (without ", lit("-ldflags=-w"), ") tells more")
+	}
+	return []text{say(t, ".")}
 }
 
 // unknownOfInput is what core and binary do not give.

@@ -44,6 +44,7 @@ type author struct {
 	group      *facts.Group      // of g; nil when unknown
 	thread     *facts.Thread     // the one of the crash; nil when unknown
 	frames     []*facts.Frame    // the stack of the crash, from the C code it was in outwards; no nil
+	retained   map[int]uint64    // bytes by group, as far as the heap part tells
 }
 
 func newAuthor(doc *facts.Document) *author {
@@ -60,6 +61,12 @@ func newAuthor(doc *facts.Document) *author {
 	if a.crash.Thread.Known {
 		if i := slices.IndexFunc(doc.Threads, func(t facts.Thread) bool { return t.TID == a.crash.Thread.V }); i >= 0 {
 			a.thread = &doc.Threads[i]
+		}
+	}
+	if doc.Heap != nil {
+		a.retained = make(map[int]uint64, len(doc.Heap.RetainedByGroup))
+		for _, r := range doc.Heap.RetainedByGroup {
+			a.retained[r.Group] = r.Bytes
 		}
 	}
 	a.frames = a.crashFrames()
@@ -122,6 +129,7 @@ func (v *View) page() *page {
 		{"Next", a.next()},
 		{"Could not be known", a.unknown()},
 		{"Goroutines", a.groupsPart()},
+		{"Heap", a.heapPart()},
 		{"Collector and scheduler", a.runtimePart()},
 		{"Threads", a.threadsPart()},
 		{"Target", a.targetPart()},

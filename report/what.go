@@ -144,14 +144,20 @@ func (a *author) whatOutOfMemory() []text {
 	if id := a.thisGoroutine(); id != "" {
 		t = say(t, " ", lit(id), " asked last; that does not make it the one that used the memory up.")
 	}
+	out := []text{t}
 	if gc := a.doc.GC; gc != nil && gc.HeapLiveBytes.Known {
 		l := say("Live heap ", size(gc.HeapLiveBytes.V))
 		if gc.HeapGoalBytes.Known {
 			l = say(l, ", goal ", size(gc.HeapGoalBytes.V))
 		}
-		return []text{t, say(l, ", ", memoryLimit(gc.MemoryLimit), ".")}
+		out = append(out, say(l, ", ", memoryLimit(gc.MemoryLimit), "."))
 	}
-	return []text{t}
+	if h := a.doc.Heap; h != nil {
+		if t := a.biggestHolder(h); t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func memoryLimit(m facts.MemoryLimit) string {
