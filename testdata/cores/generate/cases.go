@@ -49,6 +49,7 @@ var variants = map[string]variant{
 	"w":        {flags: []string{"-ldflags=-w"}},
 	"sw":       {flags: []string{"-ldflags=-s -w"}},
 	"pie":      {flags: []string{"-buildmode=pie", "-ldflags=-compressdwarf=false"}},
+	"pprof":    {flags: []string{"-tags=pprof", "-ldflags=-compressdwarf=false"}},
 	"cgo":      {cgo: true, flags: []string{"-ldflags=-compressdwarf=false"}},
 	"cgow":     {cgo: true, flags: []string{"-ldflags=-w"}},
 	"cgopie":   {cgo: true, flags: []string{"-buildmode=pie", "-ldflags=-compressdwarf=false"}},
@@ -69,7 +70,8 @@ var programScenarios = map[string][]string{
 		"divide", "reflectcall", "goexit", "deadlock", "mapwrites", "unlock", "overflow", "oom", "segv", "segvcopy", "selfabort",
 		"busyloop", "gcphase",
 	},
-	"cgo": {"panic", "callback", "segv", "abort"},
+	"cgo":  {"panic", "callback", "segv", "abort"},
+	"heap": {"plain", "sweep", "mark"},
 }
 
 func selected(set string) ([]dumpCase, error) {
@@ -143,6 +145,10 @@ func all() []dumpCase {
 		}
 		l = append(l, died("small", "index", v, "plain"), died("cgo", "panic", v, "cgopie"), died("cgo", "panic", v, "cgow"))
 		l = append(l, allOf("cgo", v, "cgo")...)
+	}
+	for _, v := range append(append([]string{}, lastPatches...), firstPatches...) {
+		l = append(l, allOf("heap", v, "plain")...)
+		l = append(l, died("heap", "plain", v, "w"), died("heap", "plain", v, "pie"), died("heap", "profile", v, "pprof"))
 	}
 	for _, v := range lastPatches {
 		l = append(l, allOf("rich", v, "plain")...)

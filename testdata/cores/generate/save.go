@@ -103,6 +103,15 @@ func (c dumpCase) save(cfg config, p *process, binary string, m *meta) (*meta, e
 	if err != nil {
 		return nil, err
 	}
+	profiles, err := filepath.Glob(filepath.Join(p.dir, "*.pb.gz"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range profiles {
+		if err := command("cp", file, dir); err != nil {
+			return nil, err
+		}
+	}
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, err

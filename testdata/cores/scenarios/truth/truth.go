@@ -1,5 +1,6 @@
 // Package truth prints what a process knows of itself just before it ends, to be compared with what is read from its
-// remains. It builds its line by hand: encoding/json would double the size of the smaller binaries.
+// remains. It builds its line by hand: encoding/json would double the size of the smaller binaries. From the reading of
+// the statistics on it allocates nothing.
 package truth
 
 import (
@@ -12,36 +13,79 @@ import (
 // Labels are the goroutine labels that some goroutine of the process has.
 var Labels = map[string]string{}
 
+var (
+	buffer [64 << 10]byte
+	stats  runtime.MemStats
+)
+
 // Tell writes one line of JSON to standard output; values are facts that only the scenario knows.
 func Tell(scenario string, values map[string]string) {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	line := `{"scenario":` + strconv.Quote(scenario) + `,"go":` + strconv.Quote(runtime.Version())
-	for _, f := range []struct {
+	tell(scenario, object("labels", Labels)+object("values", values))
+}
+
+// TellHeap is Tell for a process whose heap counts to the byte: more is members of the line's object, each with a comma
+// before it, and with them go the statistics by size class.
+func TellHeap(scenario string, more string) { tell(scenario, more) }
+
+// tell writes the line, where more is what follows the numbers.
+func tell(scenario, more string) {
+	limit, pid, version := memoryLimit(), os.Getpid(), runtime.Version()
+	line := append(buffer[:0], `{"scenario":`...)
+	line = strconv.AppendQuote(line, scenario)
+	line = append(line, `,"go":`...)
+	line = strconv.AppendQuote(line, version)
+	runtime.ReadMemStats(&stats)
+	for _, f := range [...]struct {
 		name  string
 		value uint64
 	}{
-		{"pid", uint64(os.Getpid())},
+		{"pid", uint64(pid)},
 		{"gomaxprocs", uint64(runtime.GOMAXPROCS(0))},
 		{"goroutines", uint64(runtime.NumGoroutine())},
 		{"cgo_calls", uint64(runtime.NumCgoCall())},
-		{"heap_alloc", m.HeapAlloc},
-		{"heap_inuse", m.HeapInuse},
-		{"heap_sys", m.HeapSys},
-		{"heap_objects", m.HeapObjects},
-		{"mallocs", m.Mallocs},
-		{"frees", m.Frees},
-		{"stack_inuse", m.StackInuse},
-		{"next_gc", m.NextGC},
-		{"num_gc", uint64(m.NumGC)},
-		{"num_forced_gc", uint64(m.NumForcedGC)},
-		{"pause_total_ns", m.PauseTotalNs},
-		{"last_gc_unix_ns", m.LastGC},
-		{"memory_limit", memoryLimit()},
+		{"heap_alloc", stats.HeapAlloc},
+		{"heap_inuse", stats.HeapInuse},
+		{"heap_idle", stats.HeapIdle},
+		{"heap_released", stats.HeapReleased},
+		{"heap_sys", stats.HeapSys},
+		{"heap_objects", stats.HeapObjects},
+		{"mallocs", stats.Mallocs},
+		{"frees", stats.Frees},
+		{"total_alloc", stats.TotalAlloc},
+		{"stack_inuse", stats.StackInuse},
+		{"stack_sys", stats.StackSys},
+		{"mspan_inuse", stats.MSpanInuse},
+		{"mcache_inuse", stats.MCacheInuse},
+		{"buckhash_sys", stats.BuckHashSys},
+		{"gc_sys", stats.GCSys},
+		{"other_sys", stats.OtherSys},
+		{"sys", stats.Sys},
+		{"next_gc", stats.NextGC},
+		{"num_gc", uint64(stats.NumGC)},
+		{"num_forced_gc", uint64(stats.NumForcedGC)},
+		{"pause_total_ns", stats.PauseTotalNs},
+		{"last_gc_unix_ns", stats.LastGC},
+		{"memory_limit", limit},
 	} {
-		line += `,"` + f.name + `":` + strconv.FormatUint(f.value, 10)
+		line = append(append(append(line, `,"`...), f.name...), `":`...)
+		line = strconv.AppendUint(line, f.value, 10)
 	}
-	os.Stdout.WriteString(line + object("labels", Labels) + object("values", values) + "}\n")
+	line = append(line, more...)
+	line = append(line, `,"by_size":[`...)
+	for i := range stats.BySize {
+		class := &stats.BySize[i]
+		if class.Mallocs == 0 {
+			continue
+		}
+		if line[len(line)-1] != '[' {
+			line = append(line, ',')
+		}
+		line = strconv.AppendUint(append(line, '['), uint64(class.Size), 10)
+		line = strconv.AppendUint(append(line, ','), class.Mallocs, 10)
+		line = strconv.AppendUint(append(line, ','), class.Frees, 10)
+		line = append(line, ']')
+	}
+	os.Stdout.Write(append(line, "]}\n"...))
 }
 
 func object(name string, m map[string]string) string {

@@ -1,0 +1,7 @@
+//go:build !go1.23
+
+package main
+
+const timerType, tickerType = "time.Timer", "time.Ticker"
+
+func uniques() {}

@@ -1,0 +1,7 @@
+//go:build !pprof
+
+package main
+
+func startProfiles() {}
+
+func writeProfiles() {}
