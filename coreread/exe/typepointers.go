@@ -2,12 +2,14 @@ package exe
 
 import (
 	"math"
+	"reflect"
 
 	"postmortem/coreread/image"
 )
 
 // Pointers is what the collector needs of a type descriptor.
 type Pointers struct {
+	Kind     reflect.Kind // Invalid where the runtime left it out
 	Size     uint64 // bytes
 	PtrBytes uint64 // bytes up to the end of the last pointer, a multiple of 8
 	Form     GCForm
@@ -27,11 +29,12 @@ func (t *Types) Pointers(addr image.Addr) (Pointers, error) {
 		return Pointers{}, err
 	}
 	p := Pointers{
+		Kind: reflect.Kind(b[typeKind] & kindMask),
 		Size: order.Uint64(b[typeSize:]), PtrBytes: order.Uint64(b[typePtrBytes:]),
 		Form: t.layout.gcForm(b[typeKind], b[typeTFlag]), Data: image.Addr(order.Uint64(b[typeGCData:])),
 	}
-	if p.PtrBytes > p.Size || p.PtrBytes%8 != 0 || p.Size > math.MaxInt64 {
-		return Pointers{}, &TypeError{addr, "sizes that no type has"}
+	if p.PtrBytes > p.Size || p.PtrBytes%8 != 0 || p.Size > math.MaxInt64 || p.Kind > reflect.UnsafePointer {
+		return Pointers{}, &TypeError{addr, "a kind or sizes that no type has"}
 	}
 	return p, nil
 }
