@@ -88,6 +88,22 @@ const (
 	// finalizer's (mcleanup.go).
 	CleanupGoroutines
 
+	// ProfileCycleHasFlag: the number of the heap profile's cycle is in mProfCycle,
+	// above a flag bit; before, in mProf (mprof.go).
+	ProfileCycleHasFlag
+	// MutexEventsScaled: a mutex's profile record is scaled by the sampling rate when
+	// an event is recorded; before, when the profile is written (mprof.go, pprof.go).
+	MutexEventsScaled
+	// PhysicalProfileStacks: block and mutex profiles record return addresses as they
+	// are on the stack; before, inlined calls have entries of their own (mprof.go).
+	PhysicalProfileStacks
+	// HeapProfileHidesInternal: a heap profile leaves out also the functions of
+	// internal/runtime that lead to the allocation (runtime/pprof/protomem.go).
+	HeapProfileHidesInternal
+	// ShortInlineTree: entries of inline trees have 16 bytes and the parent's pc at
+	// 8; before, 20 bytes and 16 (symtabinl.go, inlinedCall).
+	ShortInlineTree
+
 	// TimersRewritten: timers know the heap that they are in, and the timer of a
 	// channel is in one only while a goroutine waits for it (time.go).
 	TimersRewritten
@@ -148,6 +164,12 @@ var featureRows = []featureRow{
 	{feature: SpanLimitIsObjects, since: 2311, until: 2400},
 	{feature: SpanLimitIsObjects, since: 2405},
 	{feature: CleanupGoroutines, since: 2500},
+
+	{feature: ProfileCycleHasFlag, since: 1900},
+	{feature: MutexEventsScaled, since: 2000},
+	{feature: PhysicalProfileStacks, since: 2300},
+	{feature: HeapProfileHidesInternal, since: 2400},
+	{feature: ShortInlineTree, since: 2000},
 
 	{feature: TimersRewritten, since: 2300},
 	{feature: SwissMaps, since: 2400, until: 2600, experiment: "swissmap"},
