@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type analyzeFlags struct {
 	output
 	gates
 	budget
+	profiles
 	progressFlags
 	binaryDir  string
 	inApp      []string
@@ -62,7 +64,8 @@ func (fl *analyzeFlags) register(f *pflag.FlagSet) {
 	f.StringArrayVar(&fl.show, "show", nil, "show the values of one `label:KEY` that are hidden by default; may repeat")
 	f.BoolVar(&fl.redact, "redact-messages", false, "hide what the runtime printed, too")
 	f.StringArrayVar(&fl.meta, "meta", nil, "carry `KEY=VALUE` into the report; may repeat")
-	f.BoolVar(&fl.noHeap, "no-heap", false, "skip the object graph: goroutines and crash only")
+	f.BoolVar(&fl.noHeap, "no-heap", false, "skip the heap: goroutines and crash only")
+	fl.profiles.flags(f)
 	fl.budget.flags(f)
 	fl.progressFlags.flags(f)
 }
@@ -81,7 +84,7 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 		return usagef("core and binary cannot both come from standard input: give one as a file")
 	}
 	analysis, err := fl.analysis()
-	if err := errors.Join(err, fl.gates.validate(), fl.budget.validate()); err != nil {
+	if err := errors.Join(err, fl.gates.validate(), fl.budget.validate(), fl.profiles.validate(fl.noHeap)); err != nil {
 		return &exitError{exitUsage, err}
 	}
 	targets, err := fl.targets(a)
@@ -92,12 +95,22 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 	defer stop()
 	progress := fl.tell(a.stderr)
 	core.Input = input.Options{TmpDir: fl.tmpDir, Progress: progress.unpacking}
-	doc, err := pipeline(ctx, core, analysis)
+	doc, err := pipeline(ctx, core, analysis, fl.profiles.write)
 	progress.stop()
 	if err != nil {
 		return &exitError{exitInput, fl.explain(ctx, err)}
 	}
-	return finish(a, doc, targets, &fl.gates)
+	if s := fl.cut(ctx, doc); s != "" {
+		fmt.Fprintln(a.stderr, "postmortem: "+s)
+	}
+	if !fl.quiet {
+		fl.profiles.announce(a.stderr)
+	}
+	err = finish(a, doc, targets, &fl.gates)
+	if fl.profiles.err != nil {
+		return fl.profiles.err
+	}
+	return err
 }
 
 // analysis is what the flags say of the analysis itself.

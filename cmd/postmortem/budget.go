@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"postmortem/analyzer/facts"
 )
 
 // budget bounds what a run may take.
@@ -22,8 +24,8 @@ type budget struct {
 }
 
 func (b *budget) flags(f *pflag.FlagSet) {
-	f.DurationVar(&b.maxRuntime, "max-runtime", 0, "stop after this `DURATION` (90s, 5m)")
-	f.Var(&b.maxMemory, "max-memory", "stop when more than `SIZE` (512MiB, 2GiB) is needed, mapped files aside")
+	f.DurationVar(&b.maxRuntime, "max-runtime", 0, "after this `DURATION` (90s, 5m) report what is known by then")
+	f.Var(&b.maxMemory, "max-memory", "when more than `SIZE` (512MiB, 2GiB) is needed, mapped files aside, report what is known by then")
 	f.StringVar(&b.tmpDir, "tmpdir", "", "unpack compressed inputs in `DIR` (default the system's)")
 }
 
@@ -90,6 +92,20 @@ func (b *budget) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w %v: there is no report; give it more memory", errMemory, &b.maxMemory)
 	}
 	return fmt.Errorf("%w: there is no report; run it again", context.Cause(ctx))
+}
+
+// cut says that a report lacks what the budget did not reach; "" when it lacks
+// nothing or the budget is not why.
+func (b *budget) cut(ctx context.Context, doc *facts.Document) string {
+	whole := true
+	for _, s := range doc.Completeness.Sections {
+		whole = whole && s.State == facts.SectionComplete
+	}
+	cause := context.Cause(ctx)
+	if whole || !errors.Is(cause, errRuntime) && !errors.Is(cause, errMemory) {
+		return ""
+	}
+	return cause.Error() + ": the report has what was known by then; see its completeness"
 }
 
 // byteSize is a flag like 512MiB; a bare number is bytes.

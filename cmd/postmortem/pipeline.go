@@ -9,12 +9,15 @@ import (
 	"postmortem/coreread"
 )
 
-// pipeline is the one-way street from files to facts.
-func pipeline(ctx context.Context, core coreread.Config, analysis analyzer.Config) (_ *facts.Document, err error) {
+// pipeline is the one-way street from files to facts. It gives the profiles that
+// were found to export, which read the core and so are good until it returns only.
+func pipeline(ctx context.Context, core coreread.Config, analysis analyzer.Config, export func([]profile)) (_ *facts.Document, err error) {
 	snap, err := coreread.Open(ctx, core)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	return analyzer.Analyze(ctx, snap, analysis), nil
+	doc := analyzer.Analyze(ctx, snap, analysis)
+	export(nil)
+	return doc, nil
 }
