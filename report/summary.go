@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 
 	"postmortem/analyzer/facts"
@@ -15,11 +16,26 @@ const SummaryBytes = 64 << 10
 // summaryLimits are tried in turn until the summary fits. The last one fits
 // whatever the document holds.
 var summaryLimits = []limits{
-	{elems: 20, text: 4096, byName: map[string]int{"list": 0, "registers": 0}},
-	{elems: 10, text: 1024, byName: map[string]int{"list": 0, "registers": 0, "threads": 4}},
-	{elems: 5, text: 256, byName: map[string]int{"list": 0, "registers": 0, "threads": 2}},
-	{elems: 2, text: 64, byName: map[string]int{"list": 0, "registers": 0, "threads": 0}},
-	{elems: 1, text: 16, byName: map[string]int{"list": 0, "registers": 0, "threads": 0, "frames": 0, "deps": 0}},
+	{elems: 20, text: 4096, byName: with(nil)},
+	{elems: 10, text: 1024, byName: with(map[string]int{"threads": 4})},
+	{elems: 5, text: 256, byName: with(map[string]int{"threads": 2})},
+	{elems: 2, text: 64, byName: with(map[string]int{"threads": 0})},
+	{elems: 1, text: 16, byName: with(map[string]int{"threads": 0, "frames": 0, "deps": 0})},
+}
+
+// summaryBounds bound what is long and tells little at its end; list and registers
+// are for whoever has the whole document.
+var summaryBounds = map[string]int{
+	"list": 0, "registers": 0,
+	"allocation_sites": 2, "arenas": 2, "by_class": 10, "dominators": 10, "packages": 5, "path": 8,
+	"retaining_path": 8, "roots": 10, "suspects": 5, "top": 3,
+}
+
+// with adds bounds to those of every summary.
+func with(bounds map[string]int) map[string]int {
+	m := maps.Clone(summaryBounds)
+	maps.Copy(m, bounds)
+	return m
 }
 
 // renderSummary writes the document with its arrays and texts cut so that
