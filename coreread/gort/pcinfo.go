@@ -43,7 +43,10 @@ type pcInfo struct {
 	top     bool // nothing called this function
 	spWrite bool // it moves the stack pointer in ways that delta cannot tell
 	marked  bool // panics or deferred calls may hang on its frames
-	logical uint32
+	// assembly functions have no stack maps of their own, and calls of unmapped
+	// ones have none in the caller.
+	assembly, unmapped bool
+	logical            uint32
 }
 
 // maxDecoded bounds the program counters that are kept decoded: far more than
@@ -88,6 +91,8 @@ func (p *Process) decode(pc image.Addr) *pcInfo {
 	info.top = fn.IsTopFrame()
 	info.spWrite = fn.IsSPWrite() && info.role != roleCgoCallback
 	info.marked = fn.DeferReturn() != 0 || raisesPanic(fn.Name())
+	info.assembly = fn.IsAsm()
+	info.unmapped = isUnmappedCall(fn.Name())
 	return info
 }
 
