@@ -1,0 +1,129 @@
+package goheap
+
+import (
+	"fmt"
+	"slices"
+
+	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
+)
+
+// maxArenas is how many arenas a 48-bit address space has (src/runtime/malloc.go,
+// arenaL2Bits on linux).
+const maxArenas = 1 << 22
+
+// readArenas reads which arenas the allocator reserved.
+func (h *Heap) readArenas(mheap image.Addr) error {
+	c, base := h.process.Image.Cursor(), image.Addr(h.process.Layout().ArenaBaseOffset())
+	for _, at := range h.offsets.arenaLists {
+		list, n := c.Addr(mheap+image.Addr(at)), c.Uint64(mheap+image.Addr(at)+8)
+		if err := c.Err(); err != nil {
+			return fmt.Errorf("reading runtime.mheap_: %w", err)
+		}
+		if n > maxArenas {
+			return fmt.Errorf("runtime.mheap_ lists %d arenas: the heap's structures are damaged", n)
+		}
+		b, err := h.process.Image.Bytes(list, n*8)
+		if err != nil {
+			return fmt.Errorf("reading the list of heap arenas: %w", err)
+		}
+		for ; len(b) >= 8; b = b[8:] {
+			i := h.process.Image.ByteOrder().Uint64(b)
+			if i >= maxArenas {
+				h.gap(fmt.Sprintf("arena %d in the list of heap arenas cannot be", i), list, 0)
+				continue
+			}
+			start := base + image.Addr(i*layout.ArenaBytes)
+			h.Arenas = append(h.Arenas, image.Range{Start: start, End: start + layout.ArenaBytes})
+		}
+	}
+	slices.SortFunc(h.Arenas, func(a, b image.Range) int {
+		if a.Start < b.Start {
+			return -1
+		}
+		return 1
+	})
+	h.Arenas = slices.Compact(h.Arenas)
+	h.headers = h.process.Layout().Has(layout.AllocHeaders)
+	h.inlineMarks = h.process.Layout().Has(layout.GreenTea)
+	return h.bindBitmaps(mheap)
+}
+
+// inArena reports whether n bytes from a on lie in reserved arenas.
+func (h *Heap) inArena(a image.Addr, n uint64) bool {
+	i, ok := slices.BinarySearchFunc(h.Arenas, a, func(r image.Range, a image.Addr) int {
+		switch {
+		case r.End <= a:
+			return -1
+		case r.Start > a:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return false
+	}
+	end := h.Arenas[i].End
+	for i++; end < a+image.Addr(n) && i < len(h.Arenas) && h.Arenas[i].Start == end; i++ {
+		end = h.Arenas[i].End
+	}
+	return a+image.Addr(n) <= end
+}
+
+// pageIndex finds the slot of an address: a table of the arenas between the
+// lowest and the highest, and for each a table of its pages.
+type pageIndex struct {
+	base   image.Addr // of the lowest arena
+	arenas []int32    // index of the arena's first entry in pages, in units of pagesPerArena
+	pages  []page
+}
+
+// page is what finding an object on one page takes: two loads of memory that is
+// not in any cache, this and the slotWord, are most of what marking costs.
+type page struct {
+	start   image.Addr // of the span
+	divisor uint32     // slot = distance * divisor >> 32; 0 for a large object
+	slots   uint32     // 0 for pages without objects
+	words   uint32     // index in Heap.slots
+	span    int32      // index in Heap.Spans; -1 for none
+}
+
+const pagesPerArena = layout.ArenaBytes / layout.PageSize
+
+// find returns what is known of the address's page. Pages without a span are
+// all the same; so is what lies outside of all arenas.
+func (x *pageIndex) find(a image.Addr) *page {
+	d := uint64(a - x.base)
+	arena := d / layout.ArenaBytes
+	if arena >= uint64(len(x.arenas)) {
+		return &nowhere
+	}
+	return &x.pages[uint64(x.arenas[arena])*pagesPerArena+d%layout.ArenaBytes/layout.PageSize]
+}
+
+var nowhere = page{span: -1}
+
+// build enters the spans. The first block of pages is that of arenas that do not exist.
+func (x *pageIndex) build(arenas []image.Range, spans []Span) {
+	if len(arenas) == 0 {
+		return
+	}
+	x.base = arenas[0].Start
+	n := uint64(arenas[len(arenas)-1].End-x.base) / layout.ArenaBytes
+	x.arenas = make([]int32, n)
+	for i, r := range arenas {
+		x.arenas[uint64(r.Start-x.base)/layout.ArenaBytes] = int32(i + 1)
+	}
+	x.pages = make([]page, (len(arenas)+1)*pagesPerArena)
+	for i := range x.pages {
+		x.pages[i] = nowhere
+	}
+	for i := range spans {
+		s := &spans[i]
+		p := page{start: s.Start, divisor: s.divisor, slots: s.Slots, words: s.words, span: int32(i)}
+		for a := s.Start; a < s.End(); a += layout.PageSize {
+			d := uint64(a - x.base)
+			x.pages[uint64(x.arenas[d/layout.ArenaBytes])*pagesPerArena+d%layout.ArenaBytes/layout.PageSize] = p
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package goheap
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// PreparePointers reads the pointer words of all spans with so many workers at
+// once, so that PointerBits has them. It takes a 64th of the memory of the spans.
+func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
+	h.pointerAt = make([]uint32, len(h.Spans))
+	n := 0
+	for i := range h.Spans {
+		if s := &h.Spans[i]; s.InUse() && !s.NoScan {
+			h.pointerAt[i] = uint32(n)
+			n += pointerWords(s)
+		}
+	}
+	h.pointers = make([]uint64, n)
+	var next atomic.Int64
+	const batch = 64 // spans
+	var wait sync.WaitGroup
+	for range workers {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				first := int(next.Add(batch)) - batch
+				if first >= len(h.Spans) {
+					return
+				}
+				for i := first; i < min(first+batch, len(h.Spans)); i++ {
+					if s := &h.Spans[i]; s.InUse() && !s.NoScan {
+						h.PointerWords(s, 0, h.PointerBits(i))
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return ctx.Err()
+}
+
+// pointerWords is how many words of 64 bits PointerBits has for a span.
+func pointerWords(s *Span) int { return (len(s.Data)/8 + 63) / 64 }
+
+// PointerBits returns which words of span i hold pointers of allocated objects:
+// bit k of word j is the word 64*j+k, counted from the span's start. It is empty
+// for spans without pointers, and before PreparePointers.
+func (h *Heap) PointerBits(i int) []uint64 {
+	s := &h.Spans[i]
+	if !s.InUse() || s.NoScan || h.pointers == nil {
+		return nil
+	}
+	at := h.pointerAt[i]
+	return h.pointers[at : int(at)+pointerWords(s)]
+}
+
+// PointerCount returns how many words hold pointers; PreparePointers must have run.
+func (h *Heap) PointerCount() uint64 {
+	var n int
+	for _, w := range h.pointers {
+		n += bits.OnesCount64(w)
+	}
+	return uint64(n)
+}
