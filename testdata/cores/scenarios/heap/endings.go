@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"example.com/scenarios/truth"
@@ -22,9 +21,11 @@ type (
 		next *droppedAfter
 		n    [5]int
 	}
-	madeAfter struct{ n [7]int }
-	newAfter  struct{ n [9]int }
-	largeDead struct {
+	madeAfter   struct{ n [7]int }
+	newAfter    struct{ n [9]int }
+	droppedLate struct{ n [6]int }
+	duringMark  struct{ b [1000]byte }
+	largeDead   struct {
 		p *madeAfter
 		n [6000]int
 	}
@@ -34,6 +35,7 @@ var (
 	finalizeds [6]*finalized
 	lateList   *droppedAfter
 	keptAfter  [10]*newAfter
+	during     [1000]*duringMark
 	never      = make(chan struct{})
 )
 
@@ -95,38 +97,39 @@ func afterGC() {
 // marking says whether pointer writes go through the barrier, as they do from the start of marking to the end of its termination.
 func marking() bool
 
-// beforeSweep dies as soon as a collection has marked. It has but one P, so that nothing sweeps meanwhile.
+// beforeSweep dies as soon as a collection has marked. It has but one P, so that little is swept meanwhile.
 func beforeSweep() {
-	settle()
-	runtime.GOMAXPROCS(1)
-	dropped()
-	truth.TellHeap(os.Args[1], told())
-	debug.SetGCPercent(-1)
-	go runtime.GC()
-	for !marking() {
-		runtime.Gosched()
-	}
+	startMarking()
 	for marking() {
 		runtime.Gosched()
 	}
 	abort()
 }
 
-// whileMarking dies while a collection marks, as beforeSweep.
+// whileMarking dies while a collection marks, after having helped it with about half of its work.
 func whileMarking() {
+	expect(live, "main.duringMark", len(during)) // no collection may free what is made while it marks
+	startMarking()
+	for i := range during {
+		during[i] = new(duringMark)
+	}
+	abort()
+}
+
+// startMarking returns as soon as a collection marks; no other goroutine runs until the caller lets it.
+func startMarking() {
 	settle()
 	runtime.GOMAXPROCS(1)
-	dropped()
+	for i := 0; i < 300; i++ {
+		sink = new(droppedLate)
+	}
+	sink = nil
+	expect(unswept, "main.droppedLate", 300)
 	truth.TellHeap(os.Args[1], told())
-	debug.SetGCPercent(-1)
 	go runtime.GC()
 	for !marking() {
 		runtime.Gosched()
 	}
-	for i := 0; i < 20; i++ {
-		runtime.Gosched()
-	}
-	abort()
 }
 
 // abort sends the signal to the very thread, which keeps its P until the end.

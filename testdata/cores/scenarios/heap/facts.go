@@ -12,6 +12,7 @@ const (
 	onlyWeakly             // as dead, but for a weak pointer
 	doomed                 // as dead, but for a finalizer that keeps what they point to
 	garbage                // unreachable before the last collection: gone, or unmarked where nothing has been swept yet
+	unswept                // unreachable before the collection under way
 	retain                 // bytes that only the root of this name keeps, at least
 	held                   // bytes that each goroutine that runs the function of this name keeps, exactly
 	runners                // goroutines that run the function of this name
@@ -19,7 +20,7 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"live", "loose", "dead", "weak", "doomed", "garbage", "retained_at_least", "goroutine_bytes", "goroutine_count", "duplicates"}
+var kindNames = [kinds]string{"live", "loose", "dead", "weak", "doomed", "garbage", "unswept", "retained_at_least", "goroutine_bytes", "goroutine_count", "duplicates"}
 
 // facts is what the process knows of its heap; not on the heap itself.
 var facts [200]struct {
