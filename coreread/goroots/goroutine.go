@@ -245,22 +245,18 @@ func (w *stackWalk) context() {
 // weave between stack and heap.
 func (w *stackWalk) defers() {
 	o := &w.offsets
-	// A list that runs in a circle comes back to the last record at a power of two.
-	known, steps, power := image.Addr(0), 0, 1
+	var loop circle
 	for at := w.g.Defers; at != 0; {
 		heap, err := w.p.Image.Uint8(at + image.Addr(o.deferHeap))
 		if err == nil {
 			err = w.charge(o.deferBytes / 8)
 		}
-		if err == nil && at == known {
-			err = fmt.Errorf("the list runs in a circle at %v", at)
+		if err == nil {
+			err = loop.check(at)
 		}
 		if err != nil {
 			w.fail(fmt.Errorf("its deferred calls: %w", err))
 			return
-		}
-		if steps++; steps == power {
-			known, power = at, 2*power
 		}
 		if heap != 0 && at == w.g.Defers {
 			w.found(nil, Slot{At: w.g.Addr + image.Addr(o.defers), Value: at, Kind: DeferRecord})

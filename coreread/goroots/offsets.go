@@ -1,6 +1,10 @@
 package goroots
 
-import "postmortem/coreread/layout"
+import (
+	"errors"
+
+	"postmortem/coreread/layout"
+)
 
 // optional is a field that only some Go versions have.
 type optional struct {
@@ -23,6 +27,11 @@ type offsets struct {
 
 	deferHeap, deferFunc, deferLink uint64 // runtime._defer
 	deferBytes                      uint64
+
+	cache, tiny uint64 // p.mcache, mcache.tiny
+
+	special specialOffsets
+	queues  queueOffsets
 }
 
 func (o *offsets) bind(l *layout.Layout) error {
@@ -40,5 +49,7 @@ func (o *offsets) bind(l *layout.Layout) error {
 	}
 	d := l.Struct("runtime._defer")
 	o.deferHeap, o.deferFunc, o.deferLink, o.deferBytes = d.Offset("heap"), d.Offset("fn"), d.Offset("link"), d.Size()
-	return d.Err()
+	p, cache := l.Struct("runtime.p"), l.Struct("runtime.mcache")
+	o.cache, o.tiny = p.Offset("mcache"), cache.Offset("tiny")
+	return errors.Join(d.Err(), p.Err(), cache.Err(), o.special.bind(l), o.queues.bind(l))
 }
