@@ -10,8 +10,8 @@ import (
 // Pointers is what the collector needs of a type descriptor.
 type Pointers struct {
 	Kind     reflect.Kind // Invalid where the runtime left it out
-	Size     uint64 // bytes
-	PtrBytes uint64 // bytes up to the end of the last pointer, a multiple of 8
+	Size     uint64       // bytes
+	PtrBytes uint64       // bytes up to the end of the last pointer, a multiple of 8
 	Form     GCForm
 	Data     image.Addr // as Form says
 }

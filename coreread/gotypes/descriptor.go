@@ -16,7 +16,7 @@ func (u *Universe) decode(addr image.Addr, nesting int) *Type {
 	}
 	t := &Type{
 		Kind: d.Kind, Size: d.Size, PtrBytes: d.PtrBytes, Len: d.Len,
-		Methods: len(d.IMethods), Descriptor: addr, group: d.Group,
+		HasMethods: len(d.IMethods) > 0, Descriptor: addr, group: d.Group,
 	}
 	switch d.Kind {
 	case reflect.Array, reflect.Chan, reflect.Pointer, reflect.Slice, reflect.Map:
@@ -55,8 +55,11 @@ func (u *Universe) check(d *exe.Type) error {
 		if elem.Size != 0 && (d.Len > d.Size/elem.Size || d.Len*elem.Size != d.Size) {
 			return &exe.TypeError{Addr: d.Addr, What: fmt.Sprintf("%d elements of %d bytes in %d", d.Len, elem.Size, d.Size)}
 		}
+		if d.PtrBytes != 0 && (d.Len == 0 || elem.PtrBytes == 0 || (d.Len-1)*elem.Size+elem.PtrBytes != d.PtrBytes) {
+			return &exe.TypeError{Addr: d.Addr, What: fmt.Sprintf("pointers in %d bytes of %d elements with %d", d.PtrBytes, d.Len, elem.PtrBytes)}
+		}
 	}
-	var end uint64
+	var end, pointers uint64
 	for i := range d.Fields {
 		f := &d.Fields[i]
 		head, err := u.types.Pointers(f.TypeAddr)
@@ -67,8 +70,15 @@ func (u *Universe) check(d *exe.Type) error {
 			return &exe.TypeError{Addr: d.Addr, What: fmt.Sprintf("field %s at %d of %d bytes", f.Name, f.Offset, d.Size)}
 		}
 		end = f.Offset + head.Size
+		if head.PtrBytes > 0 {
+			pointers = f.Offset + head.PtrBytes
+		}
 	}
-	if words := scalarWords(d.Kind); words != 0 && d.Size != 8*words {
+	if d.Kind == reflect.Struct && pointers != d.PtrBytes {
+		return &exe.TypeError{Addr: d.Addr, What: fmt.Sprintf("pointers in %d bytes, its fields have %d", d.PtrBytes, pointers)}
+	}
+	// A pointer to what is never in the heap (internal/runtime/sys.NotInHeap) counts as none.
+	if words := scalarWords(d.Kind); words != 0 && (d.Size != 8*words || d.PtrBytes != pointerBytes(d.Kind) && d.PtrBytes != 0) {
 		return &exe.TypeError{Addr: d.Addr, What: fmt.Sprintf("a %v of %d bytes", d.Kind, d.Size)}
 	}
 	return nil

@@ -33,15 +33,20 @@ type Universe struct {
 	mu        sync.Mutex
 	elsewhere map[image.Addr]ID // descriptors outside of module
 	chunks    [maxChunks]atomic.Pointer[chunk]
-	n         uint32 // numbers given, 0 included
+	byDIE     map[uint64]ID // by offset in .debug_info
+	n         uint32        // numbers given, 0 included
 
-	masks masks
-	names func() map[string]ID // every type that the binary's lists lead to
+	masks    masks
+	names    func() map[string]ID // every type that the binary's lists lead to
+	debug    func() *debugInfo    // never nil; debugErr says what it lacks
+	debugErr error
+	lists    func() *lists // of debug
 }
 
 // entry is a type with what was found out about it so far.
 type entry struct {
 	descriptor image.Addr // 0 when only DWARF has it
+	die        uint64     // then the offset of its entry in .debug_info
 	typ        atomic.Pointer[Type]
 	slots      atomic.Pointer[[]Slot]
 }
@@ -60,13 +65,25 @@ func New(p *gort.Process) (*Universe, error) {
 	u := &Universe{
 		process: p, image: p.Image, n: 1,
 		module:    image.Range{Start: types.Start.Add(p.Bias), End: types.End.Add(p.Bias)},
-		elsewhere: make(map[image.Addr]ID),
+		elsewhere: make(map[image.Addr]ID), byDIE: make(map[uint64]ID),
 	}
 	u.types = p.Exe.Types().In(p.Image, u.module)
 	u.known = make([]atomic.Uint32, u.module.Len()/8)
 	u.masks.init(p)
 	u.names = sync.OnceValue(u.readNames)
+	u.lists = sync.OnceValue(func() *lists { return readLists(u.debug()) })
+	u.debug = sync.OnceValue(func() (d *debugInfo) {
+		d, u.debugErr = readDebugInfo(p.Exe)
+		return d
+	})
 	return u, nil
+}
+
+// DebugInfo reports whether the binary's DWARF was read whole: nil, or why not.
+// What was read before a damaged place is used.
+func (u *Universe) DebugInfo() error {
+	u.debug()
+	return u.debugErr
 }
 
 // entry returns the entry of a number that was given, nil for any other.

@@ -1,6 +1,10 @@
 package gotypes
 
-import "reflect"
+import (
+	"reflect"
+
+	"postmortem/coreread/image"
+)
 
 // ByName returns the type with a name as Type.Name has it. Of several, which
 // functions that declare types of one name make, it is the one met first.
@@ -14,6 +18,13 @@ func (u *Universe) readNames() map[string]ID {
 	x := index{universe: u, names: make(map[string]ID), seen: make(map[ID]bool)}
 	for _, addr := range u.process.Exe.Types().Listed() {
 		x.meet(u.ref(addr.Add(u.process.Bias)))
+	}
+	d := u.debug()
+	for _, offset := range d.linked {
+		x.meet(u.ref(u.module.Start + image.Addr(offset)))
+	}
+	for _, offset := range d.lone {
+		x.meet(u.debugType(offset))
 	}
 	for len(x.queue) > 0 {
 		id := x.queue[len(x.queue)-1]

@@ -41,13 +41,45 @@ func (u *Universe) nameOf(d *exe.Type, t *Type, nesting int) string {
 // namedType returns package path and name of a type that was given a name.
 func namedType(d *exe.Type) string {
 	if d.PkgPath == "" || strings.HasPrefix(d.String, d.PkgPath+".") {
-		return d.String // go.shape has its path in full
+		return plainName(d.String) // go.shape has its path in full
 	}
 	_, name, ok := strings.Cut(d.String, ".")
 	if !ok {
-		return d.String
+		return plainName(d.String)
 	}
-	return d.PkgPath + "." + name
+	return d.PkgPath + "." + plainName(name)
+}
+
+// plainName undoes what the compiler does to names for the linker: bytes of
+// package paths as %2e (cmd/internal/objabi/path.go, PathToPrefix), and the
+// number of a type that a function declares, as in T·1.
+func plainName(s string) string {
+	const dot = "·"
+	if !strings.Contains(s, "%") && !strings.Contains(s, dot) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		if strings.HasPrefix(s[i:], dot) {
+			n := len(dot)
+			for i+n < len(s) && '0' <= s[i+n] && s[i+n] <= '9' {
+				n++
+			}
+			if n > len(dot) {
+				i += n - 1
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // nameBuilder puts a name together.

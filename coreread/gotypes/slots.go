@@ -167,10 +167,10 @@ func (u *Universe) slotOf(id ID, t *Type) (Slot, bool) {
 	case reflect.Slice:
 		return Slot{Kind: SliceData, Elem: t.Elem}, true
 	case reflect.Interface:
-		if t.Methods == 0 {
-			return Slot{Kind: Eface}, true
+		if t.HasMethods {
+			return Slot{Kind: Iface}, true
 		}
-		return Slot{Kind: Iface}, true
+		return Slot{Kind: Eface}, true
 	case reflect.Map:
 		return Slot{Kind: Map, Elem: id}, true
 	case reflect.Chan:

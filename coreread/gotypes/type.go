@@ -19,8 +19,8 @@ type Type struct {
 	Key      ID           // of map
 	Len      uint64       // of array
 	Fields   []Field      // of struct, by offset
-	Methods  int          // of interface: how many it asks for
 
+	HasMethods bool       // of interface: its values begin with an itab
 	Descriptor image.Addr // 0 when only DWARF has the type
 
 	group   image.Addr   // of map: descriptor of its buckets or groups
@@ -59,7 +59,12 @@ func (u *Universe) typeAt(id ID, nesting int) *Type {
 	if nesting > maxNesting {
 		return unknown
 	}
-	t := u.decode(e.descriptor, nesting)
+	var t *Type
+	if e.descriptor != 0 {
+		t = u.decode(e.descriptor, nesting)
+	} else {
+		t = u.decodeDIE(e.die, nesting)
+	}
 	if !e.typ.CompareAndSwap(nil, t) {
 		return e.typ.Load()
 	}
