@@ -9,6 +9,7 @@ package gort
 
 import (
 	"fmt"
+	"sync"
 
 	"postmortem/coreread/elfcore"
 	"postmortem/coreread/exe"
@@ -46,6 +47,7 @@ type Process struct {
 	byThread     map[int]*Machine
 	byM          map[image.Addr]*Machine
 	vdso         image.Range
+	ledger       sync.Mutex
 	gaps         []Gap
 	unlisted     int // gaps past maxGaps
 	budget       budget
@@ -87,6 +89,8 @@ const maxGaps = 500
 // Gaps returns what could not be read so far, at most maxGaps; where there was
 // more, a last one says how much.
 func (p *Process) Gaps() []Gap {
+	p.ledger.Lock()
+	defer p.ledger.Unlock()
 	if p.unlisted == 0 {
 		return p.gaps
 	}
@@ -96,8 +100,11 @@ func (p *Process) Gaps() []Gap {
 	})
 }
 
-// AddGap enters something that could not be read into the ledger.
+// AddGap enters something that could not be read into the ledger. It may be
+// called at any time, from any goroutine.
 func (p *Process) AddGap(g Gap) {
+	p.ledger.Lock()
+	defer p.ledger.Unlock()
 	if len(p.gaps) < maxGaps {
 		p.gaps = append(p.gaps, g)
 		return
