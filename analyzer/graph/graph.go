@@ -7,6 +7,7 @@ package graph
 
 import (
 	"postmortem/coreread/goheap"
+	"postmortem/coreread/goroots"
 	"postmortem/coreread/image"
 )
 
@@ -28,9 +29,10 @@ const (
 // gathers such. In the graph it is a node behind those of the objects.
 type Holder struct {
 	Kind   Kind
-	Name   string // of the variable or package; the rest have none
-	Parent uint32 // index in Roots.Holders; the root is its own
-	ID     uint64 // goroutine id, number of the group
+	Name   string     // of the variable or package; the rest have none
+	At     image.Addr // of the variable
+	Parent uint32     // index in Roots.Holders; the root is its own
+	ID     uint64     // goroutine id, number of the group
 	// Own is an object that belongs to the holder, whoever else refers to it: a
 	// goroutine's runtime.g; NoObject for none.
 	Own goheap.Object
@@ -42,6 +44,7 @@ type Slot struct {
 	Value  image.Addr
 	Holder uint32 // index in Roots.Holders
 	Frame  uint32 // index in Roots.Frames; NoFrame for none
+	Kind   goroots.Kind
 	// Conservative says that the word may be no pointer: the collector could not
 	// tell either, and kept the object.
 	Conservative bool

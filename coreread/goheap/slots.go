@@ -175,3 +175,14 @@ const inlineMarkBytes = 128
 func (h *Heap) hasInlineMarks(s *Span) bool {
 	return h.inlineMarks && s.Class != 0 && s.ElemBytes >= 16 && s.ElemBytes <= maxBitmapObject && s.Bytes == layout.PageSize
 }
+
+// Survived returns which of the slots from 64*word on the last sweep of the span
+// left: the rest of the allocated ones were made since.
+func (h *Heap) Survived(s *Span, word int) uint64 {
+	n := uint64(s.Slots)
+	raw, err := h.process.Image.Bytes(s.allocBits, (n+7)/8)
+	if err != nil {
+		return 0
+	}
+	return loadBits(raw, word) & lowBits(int64(n)-64*int64(word))
+}
