@@ -37,7 +37,7 @@ type Bucket struct {
 	depth uint32 // words of its stack, which follows the header
 }
 
-// Memory is the profile of allocations. Its counts are of samples; SampleScale
+// Memory is the profile of allocations. Its counts are of samples; Scale
 // turns them into an estimate of all.
 type Memory struct {
 	// Rate is runtime.MemProfileRate: one sample in so many bytes, on average. 1
@@ -45,7 +45,11 @@ type Memory struct {
 	Rate int64
 	// RateKnown is whether Rate could be read.
 	RateKnown bool
-	Buckets   []MemoryBucket // newest stack first
+	// Disabled is whether the linker found that nothing in the program asks for the
+	// profile: the runtime then sets Rate to 0. Newer versions (1.25) sample the
+	// first object all the same, before they come to it.
+	Disabled bool
+	Buckets  []MemoryBucket // newest stack first
 
 	hasBytes bool // the runtime counts bytes too
 }
@@ -119,7 +123,7 @@ func imageBytes(m *image.Image) uint64 {
 	return n
 }
 
-// global reads a variable of the runtime of n bytes, 4 or 8, that lies offset bytes
+// global reads a variable of the runtime of n bytes, 1, 4 or 8, that lies offset bytes
 // behind name. Without it the report has the effect; but what the linker left out
 // of the program since nothing there uses it is no loss.
 func (ps *Profiles) global(name string, offset, n uint64, effect string) (uint64, bool) {
@@ -140,7 +144,11 @@ func (ps *Profiles) variable(name string, offset, n uint64) (uint64, error) {
 		return 0, err
 	}
 	at := static.Add(ps.p.Bias) + image.Addr(offset)
-	if n == 4 {
+	switch n {
+	case 1:
+		v, err := ps.p.Image.Uint8(at)
+		return uint64(v), err
+	case 4:
 		v, err := ps.p.Image.Uint32(at)
 		return uint64(v), err
 	}

@@ -27,6 +27,8 @@ func (ps *Profiles) readMemory(budget *uint64) {
 	m.hasBytes = ps.offsets.hasBytes
 	rate, ok := ps.global("runtime.MemProfileRate", 0, 8, "the memory profile counts samples only: how many allocations one stands for is not known")
 	m.Rate, m.RateKnown = int64(rate), ok
+	disabled, _ := ps.global("runtime.disableMemoryProfiling", 0, 1, "whether the program can profile its memory is not known")
+	m.Disabled = disabled != 0
 	current, known := ps.cycle()
 	collected := false
 	ps.eachBucket(memoryProfile, budget, ps.byAddr, func(f found) {

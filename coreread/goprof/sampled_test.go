@@ -26,10 +26,12 @@ func (w *world) special(offset uint64, kind layout.SpecialKind, next, bucket uin
 		w.t.Fatalf("no special is a %s", kind)
 	}
 	w.words[at+s.Offset("next")] = next
-	for field, v := range map[string]uint64{"offset": offset, "kind": number} {
-		o := s.Offset(field)
-		w.words[at+o&^7] |= v << (8 * (o & 7))
+	if f := s.Field("offset"); f.Size == 2 {
+		w.put(at+f.Offset, 2, offset)
+	} else {
+		w.words[at+f.Offset] = offset
 	}
+	w.put(at+s.Offset("kind"), 1, number)
 	w.words[at+w.offset("runtime.specialprofile", "b")] = bucket
 	w.next += w.lay.Struct("runtime.specialprofile").Size()
 	return at

@@ -88,10 +88,10 @@ func (p *program) world(t testing.TB) *world {
 		w.set("runtime."+name, 0)
 	}
 	w.set("runtime.MemProfileRate", 1)
+	w.put(w.global("runtime.disableMemoryProfiling"), 1, 0)
 	w.cycle(0, true)
 	if w.has("runtime.debug", "profstackdepth") {
-		at := w.global("runtime.debug") + w.offset("runtime.debug", "profstackdepth")
-		w.words[at&^7] = 128 << (8 * (at & 7))
+		w.put(w.global("runtime.debug")+w.offset("runtime.debug", "profstackdepth"), 4, 128)
 	}
 	return w
 }
@@ -106,6 +106,13 @@ func (w *world) global(name string) uint64 {
 }
 
 func (w *world) set(name string, v uint64) { w.words[w.global(name)] = v }
+
+// put writes n bytes, 1, 2 or 4, that lie in one word.
+func (w *world) put(at, n, v uint64) {
+	shift := 8 * (at & 7)
+	mask := (uint64(1)<<(8*n) - 1) << shift
+	w.words[at&^7] = w.words[at&^7]&^mask | v<<shift
+}
 
 func (w *world) has(typ, path string) bool {
 	_, ok := w.lay.Struct(typ).Optional(path)
@@ -144,9 +151,10 @@ func (w *world) cycle(n uint64, flushed bool) {
 		flag = 1
 	}
 	if w.has("runtime.mProf", "cycle") {
-		w.set("runtime.mProf", n|flag<<32)
+		w.put(w.global("runtime.mProf"), 4, n)
+		w.put(w.global("runtime.mProf")+4, 1, flag)
 	} else {
-		w.set("runtime.mProfCycle", n<<1|flag)
+		w.put(w.global("runtime.mProfCycle"), 4, n<<1|flag)
 	}
 }
 
