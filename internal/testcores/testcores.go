@@ -31,6 +31,9 @@ type Core struct {
 	Notes     []string `json:"notes"`       // what is odd about the print
 	Binary    string   `json:"binary"`      // path of the packed binary, from the core's folder
 
+	// Member is the name of the binary in the archive that Binary is; "": Binary is no archive.
+	Member string `json:"binary_member"`
+
 	root string
 }
 
@@ -58,6 +61,25 @@ type Truth struct {
 	MemoryLimit  uint64            `json:"memory_limit"` // 0 for Go 1.18
 	Labels       map[string]string `json:"labels"`       // goroutine labels that some goroutine has
 	Values       map[string]string `json:"values"`       // what only the scenario knows
+	BySize       [][3]uint64       `json:"by_size"`      // size class in bytes, mallocs, frees
+	Heap         *Heap             `json:"heap"`         // of the heap scenarios only
+}
+
+// Heap is what a process of the program heap knows of its heap: numbers of objects by the name of their type (T, [n]T for
+// the array behind a slice, map[K]V for a map's header, chan T, chan T buffer, func F for a closure), unless said otherwise.
+type Heap struct {
+	Live    map[string]int `json:"live"`    // reachable, and what points to them says their type
+	Loose   map[string]int `json:"loose"`   // reachable, but by interior and unsafe pointers only
+	Dead    map[string]int `json:"dead"`    // unreachable since the last collection, in swept spans
+	Weak    map[string]int `json:"weak"`    // as Dead, but with weak pointers to them
+	Doomed  map[string]int `json:"doomed"`  // as Dead, but with a finalizer that keeps what they point to
+	Garbage map[string]int `json:"garbage"` // unreachable before the last collection, and gone
+	Unswept map[string]int `json:"unswept"` // unreachable before the collection under way, and still there unless a span has been swept
+
+	RetainedAtLeast map[string]int `json:"retained_at_least"` // bytes that only the root of this name keeps
+	GoroutineBytes  map[string]int `json:"goroutine_bytes"`   // bytes that each goroutine that runs this function keeps, exactly
+	GoroutineCount  map[string]int `json:"goroutine_count"`   // goroutines that run this function
+	Duplicates      map[string]int `json:"duplicates"`        // strings with this content
 }
 
 var (
@@ -138,19 +160,31 @@ func moduleRoot() (string, error) {
 // PackedCore is the path of the core as committed, compressed with zstd.
 func (c *Core) PackedCore() string { return filepath.Join(c.root, "core.zst") }
 
-// PackedBinary is the path of the binary as committed, compressed with zstd; cores share binaries.
+// PackedBinary is the path of the binary as committed, compressed with zstd; cores share binaries. For a core with a Member
+// it is that of the archive.
 func (c *Core) PackedBinary() string { return filepath.Join(c.root, c.Binary) }
 
 // CorePath is the path of the plain core, a sparse file, valid until the test is over.
 func (c *Core) CorePath(t testing.TB) string {
 	t.Helper()
-	return unpacked(t, c.PackedCore(), "core")
+	return unpacked(t, packed{file: c.PackedCore()}, "core")
 }
 
 // BinaryPath is the path of the plain binary, whose file name is the program's, valid until the test is over.
 func (c *Core) BinaryPath(t testing.TB) string {
 	t.Helper()
-	return unpacked(t, c.PackedBinary(), c.Program)
+	return unpacked(t, packed{file: c.PackedBinary(), member: c.Member}, c.Program)
+}
+
+// Profile is the profile of that name (heap, block, mutex) that the process has written of itself shortly before its end,
+// a gzipped protocol buffer.
+func (c *Core) Profile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.root, name+".pb.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // Stderr is what the process printed as it died; after a snapshot, what it printed right after it.

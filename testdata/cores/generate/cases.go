@@ -216,5 +216,23 @@ func committed() []dumpCase {
 	for _, v := range firstPatches {
 		l = append(l, died("small", "nil", v, "w"))
 	}
+	return append(l, committedHeaps()...)
+}
+
+// committedHeaps are the processes that know their heap.
+func committedHeaps() []dumpCase {
+	var l []dumpCase
+	for _, v := range lastPatches {
+		l = append(l, died("heap", "plain", v, "plain"))
+	}
+	for _, v := range []string{"1.20.14", "1.24.9", "1.27.3"} {
+		l = append(l, died("heap", "sweep", v, "plain"), died("heap", "mark", v, "plain"))
+	}
+	for _, v := range []string{"1.22.12", "1.26.8"} {
+		l = append(l, died("heap", "plain", v, "w"))
+	}
+	for _, v := range []string{"1.22.12", "1.27.3"} {
+		l = append(l, died("heap", "profile", v, "pprof"))
+	}
 	return l
 }

@@ -26,6 +26,9 @@ type config struct {
 	dlv     string
 	work    string
 	saved   map[string]bool // the shared binaries that are there already
+
+	// archives are the binaries that have to go into archives: by the archive's path, then by name their files.
+	archives map[string]map[string]string
 }
 
 func main() {
@@ -36,7 +39,7 @@ func main() {
 }
 
 func run() error {
-	cfg := config{saved: map[string]bool{}}
+	cfg := config{saved: map[string]bool{}, archives: map[string]map[string]string{}}
 	set := flag.String("set", "committed", "which cases: committed, all")
 	only := flag.String("only", "", "only cases whose name matches this `regexp`")
 	list := flag.Bool("list", false, "only list the cases")
@@ -81,6 +84,9 @@ func run() error {
 			continue
 		}
 		fmt.Printf("%s: pid %d, %s, attempt %d, core of %d bytes\n", c.name(), m.PID, m.Ended, m.Attempts, m.CoreBytes)
+	}
+	if err := pack(cfg); err != nil {
+		return err
 	}
 	if len(failed) > 0 {
 		return errors.New("not made: " + strings.Join(failed, " "))

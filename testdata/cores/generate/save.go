@@ -16,7 +16,8 @@ type meta struct {
 	Go        string   `json:"go"`
 	Variant   string   `json:"variant"`
 	Producer  string   `json:"producer"`
-	Binary    string   `json:"binary"` // path from the folder of the case
+	Binary    string   `json:"binary"`                  // path from the folder of the case
+	Member    string   `json:"binary_member,omitempty"` // name in the archive that Binary is
 	PID       int      `json:"pid"`
 	Ended     string   `json:"ended"`            // the signal that ended the process
 	Signal    string   `json:"signal,omitempty"` // the one sent from outside
@@ -92,25 +93,13 @@ func (c dumpCase) save(cfg config, p *process, binary string, m *meta) (*meta, e
 		m.Binary = "bin"
 		err = firstError(command("cp", "--sparse=always", p.core, filepath.Join(dir, "core")), command("cp", binary, filepath.Join(dir, "bin")))
 	} else {
-		shared := filepath.Join(cfg.out, "bin", c.binaryName()+".zst")
-		m.Binary = "../../bin/" + filepath.Base(shared)
-		err = firstError(os.MkdirAll(filepath.Dir(shared), 0o755), compress(p.core, filepath.Join(dir, "core.zst")))
-		if err == nil && !cfg.saved[shared] {
-			err = compress(binary, shared)
-			cfg.saved[shared] = err == nil
-		}
+		err = firstError(compress(p.core, filepath.Join(dir, "core.zst")), c.share(cfg, binary, m))
 	}
 	if err != nil {
 		return nil, err
 	}
-	profiles, err := filepath.Glob(filepath.Join(p.dir, "*.pb.gz"))
-	if err != nil {
+	if err := saveProfiles(p, dir); err != nil {
 		return nil, err
-	}
-	for _, file := range profiles {
-		if err := command("cp", file, dir); err != nil {
-			return nil, err
-		}
 	}
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -120,6 +109,20 @@ func (c dumpCase) save(cfg config, p *process, binary string, m *meta) (*meta, e
 		os.WriteFile(filepath.Join(dir, "stdout.txt"), append(p.stdout, '\n'), 0o644),
 		os.WriteFile(filepath.Join(dir, "stderr.txt"), p.stderr, 0o644),
 		os.WriteFile(filepath.Join(dir, "meta.json"), append(b, '\n'), 0o644))
+}
+
+// saveProfiles keeps the profiles that the process has written of itself.
+func saveProfiles(p *process, dir string) error {
+	profiles, err := filepath.Glob(filepath.Join(p.dir, "*.pb.gz"))
+	if err != nil {
+		return err
+	}
+	for _, file := range profiles {
+		if err := command("cp", file, dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compress needs the zstd program: the Go library has no level as high.
