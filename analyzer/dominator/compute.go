@@ -3,16 +3,17 @@ package dominator
 import "context"
 
 // Compute finds the dominator tree of the nodes that root reaches. Its time is
-// O(edges * log nodes) for every graph and close to linear for heaps. Beyond the
-// graph, which it only reads, it needs 20 bytes per node and 8 per edge that is
-// not the first to reach its target; 12 bytes per node stay with the tree. Errors
-// are those of ctx and those that wrap ErrGraph.
+// O(edges * log nodes) for every graph and close to linear for heaps. Errors are
+// those of ctx and those that wrap ErrGraph. The graph is only read.
 //
-// It is the algorithm of Lengauer and Tarjan with simple linking and path
-// compression, except that immediate dominators come from the semidominators by
-// ascending the unfinished tree (Georgiadis and Tarjan's "semi-NCA"), with jump
-// pointers as soon as the ascents grow long. All of it runs on preorder numbers of
-// a depth-first search, because neighbours in that order are neighbours in memory.
+// A node with one edge in is dominated by where that comes from. Such nodes are
+// most of a heap; they are set aside first, region by region (see regions), in
+// order of memory. The rest is the algorithm of Lengauer and Tarjan on a graph whose
+// nodes are regions, with path compression and simple linking. A semidominator is
+// then a region and the place in it where the ways part; semidominators of one
+// region meet in their nearest common place. Immediate dominators come from
+// semidominators by ascending the unfinished tree (Georgiadis and Tarjan's
+// "semi-NCA"). Where chains make an ascent long, jump pointers take over.
 func Compute(ctx context.Context, g *Graph, root uint32) (*Tree, error) {
 	t, _, err := compute(ctx, g, root)
 	return t, err
@@ -21,25 +22,30 @@ func Compute(ctx context.Context, g *Graph, root uint32) (*Tree, error) {
 // effort counts the steps that are not one per node or edge.
 type effort struct {
 	compressed uint64 // nodes passed by path compression
-	ascended   uint64 // steps up the unfinished tree
+	ascended   uint64 // steps up the unfinished dominator tree
+	climbed    uint64 // steps up the trees of regions
 }
 
 func compute(ctx context.Context, g *Graph, root uint32) (*Tree, effort, error) {
-	var e effort
-	s := &search{g: g, pace: newPacer(ctx)}
-	if err := s.prepare(root); err != nil {
-		return nil, e, err
+	pace := newPacer(ctx)
+	c, err := classify(g, root, pace)
+	if err != nil {
+		return nil, effort{}, err
 	}
+	r, err := divide(g, c, pace)
+	if err != nil {
+		return nil, effort{}, err
+	}
+	s := newSearch(r, pace)
 	if err := s.run(root); err != nil {
-		return nil, e, err
+		return nil, effort{}, err
 	}
 	f := &forest{search: s}
-	if err := f.semidominators(&e); err != nil {
-		return nil, e, err
+	if err := f.semidominators(); err != nil {
+		return nil, effort{}, err
 	}
-	a := &ascent{forest: f}
-	if err := a.immediate(&e); err != nil {
-		return nil, e, err
+	if err := f.immediate(); err != nil {
+		return nil, effort{}, err
 	}
-	return s.tree(), e, ctx.Err()
+	return f.tree(), effort{f.compressed, f.ascended, f.trees.steps}, ctx.Err()
 }

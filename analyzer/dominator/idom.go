@@ -1,69 +1,100 @@
 package dominator
 
-// ascent turns the search tree into the dominator tree, in place and in rising
-// order of the numbers: a number's immediate dominator is the first ancestor of
-// its parent, in the dominator tree so far, that is not greater than its
-// semidominator.
-type ascent struct {
-	*forest
-	// jumps has for every number up to the current one an ancestor far up and
-	// the depth, so that any ancestor is O(log depth) steps away (Myers's
-	// skew-binary pointers): visit.first is the ancestor, visit.number the depth.
-	// nil until plain ascents have grown long; then it takes the place of links.
-	jumps []visit
-}
+import "math/bits"
 
-// patience is how many steps per node plain ascents may take in all.
-const patience = 2
-
-func (a *ascent) immediate(e *effort) error {
-	limit := patience * uint64(a.count)
-	for i := uint32(2); i <= a.count; i++ {
-		if semi := a.others[i]; semi != 0 {
-			e.ascended += a.ascend(i, semi)
+// immediate turns entries' semidominators into immediate dominators. A head's
+// comes from the dominators of its parent in the search tree: the first of them
+// that is not greater than its semidominator.
+func (f *forest) immediate() error {
+	doms := &ladder{up: make([]uint32, len(f.heads))}
+	for i := uint32(1); i < uint32(len(f.heads)); i++ {
+		if i > 1 {
+			f.resolve(&f.heads[i], doms)
+			doms.up[i] = f.heads[i].parent
+		} else {
+			doms.up[i] = i
 		}
-		if a.jumps != nil {
-			a.jumps[i] = a.jump(i)
-		} else if e.ascended > limit {
-			a.jumps = a.links
-			a.jumps[1] = visit{1, 0}
-			for j := uint32(2); j <= i; j++ {
-				a.jumps[j] = a.jump(j)
-			}
+		if doms.jumps != nil {
+			doms.extend(i)
+		} else if doms.impatient() {
+			doms.build(int(i) + 1)
 		}
-		if i%checkEvery == 0 && a.pace.ctx.Err() != nil {
-			return a.pace.ctx.Err()
+		if i%checkEvery == 0 && f.pace.ctx.Err() != nil {
+			return f.pace.ctx.Err()
 		}
 	}
-	a.links, a.jumps = nil, nil
+	for i := 1; i < len(f.leaves); i++ {
+		f.resolve(&f.leaves[i], doms)
+	}
+	f.ascended = doms.steps
 	return nil
 }
 
-// ascend finds the immediate dominator of i and gives the number of steps.
-func (a *ascent) ascend(i, semi uint32) uint64 {
-	steps := uint64(0)
-	d := a.parent[i]
-	for ; d > semi; steps++ {
-		// A jump to semi itself, or to below it in the tree, passes no answer.
-		if a.jumps != nil && a.jumps[d].first >= semi {
-			d = a.jumps[d].first
-		} else {
-			d = a.parent[d]
-		}
+// resolve finds the immediate dominator's region and place.
+func (f *forest) resolve(e *entry, doms *ladder) {
+	if e.parent == e.region {
+		return
 	}
-	a.parent[i] = d
-	return steps
+	last := &f.heads[doms.lastAbove(e.parent, e.region)]
+	if last.parent == e.region {
+		e.at = f.trees.common(e.at, last.at)
+	} else {
+		e.at = last.at
+	}
+	e.parent = last.parent
 }
 
-// jump is the entry of i: two jumps of the same length from its immediate
-// dominator become one, otherwise it leads there.
-func (a *ascent) jump(i uint32) visit {
-	up := a.parent[i]
-	near := a.jumps[up]
-	mid := a.jumps[near.first]
-	far := a.jumps[mid.first]
-	if near.number-mid.number == mid.number-far.number {
-		return visit{mid.first, near.number + 1}
+// tree writes the result by node.
+func (f *forest) tree() *Tree {
+	head, leaf := 0, 0
+	for i, b := range f.blocks {
+		for w := b.shared; w != 0; w &= w - 1 {
+			v := 64*i + bits.TrailingZeros64(w)
+			if b.leaf&w&-w != 0 {
+				if number := f.leafNumber[leaf]; number != 0 {
+					f.idom[v] = f.place[f.leaves[number].at]
+				}
+				leaf++
+				continue
+			}
+			switch number := f.headNumber[head]; number {
+			case 0:
+				f.forget(head)
+			case 1:
+			default:
+				f.idom[v] = f.place[f.heads[number].at]
+			}
+			head++
+		}
 	}
-	return visit{up, near.number + 1}
+	return &Tree{Idom: f.idom, Order: f.sorted()}
+}
+
+// forget makes the single nodes of a region unreached.
+func (f *forest) forget(head int) {
+	for _, v := range f.place[f.starts[head]:f.starts[head+1]] {
+		for _, t := range f.g.Targets[f.g.Offsets[v]:f.g.Offsets[v+1]] {
+			if f.blocks[t/64].shared>>(t%64)&1 == 0 {
+				f.idom[t] = None
+			}
+		}
+	}
+}
+
+// sorted lists the reached nodes: region by region in order of the heads, then all
+// leaves.
+func (f *forest) sorted() []uint32 {
+	order := f.trees.up[:0:len(f.idom)]
+	for _, id := range f.headID[1:] {
+		order = append(order, f.place[f.starts[id]:f.starts[id+1]]...)
+	}
+	for i, b := range f.blocks {
+		for w := b.leaf; w != 0; w &= w - 1 {
+			v := uint32(64*i + bits.TrailingZeros64(w))
+			if f.idom[v] != None {
+				order = append(order, v)
+			}
+		}
+	}
+	return order
 }

@@ -1,120 +1,126 @@
 package dominator
 
-// search numbers the reachable nodes from 1 in preorder of a depth-first search,
-// and keeps for each number the edges that are not its tree edge.
+// search numbers the heads that the root reaches from 1 in preorder of a
+// depth-first search over regions, and the shared leaves from 1 in the order they
+// are met. A leaf is met as soon as the first region that leads to it is entered,
+// as if it were numbered right behind that region's head.
 type search struct {
-	g     *Graph
-	pace  *pacer
-	nodes []visit // by node, and one at the end for the last node's edges
+	*regions
+	pace *pacer
 
-	// By number. The arrays have room for all nodes; count+1 entries are used.
-	count  uint32
-	order  []uint32 // node
-	parent []uint32 // number of the parent in the search tree
-	others []uint32 // first of the list of other edges into it, as an edge record; 0 for none
-
-	// records holds two stacks that never overlap, because an edge is on at most
-	// one of them: pending visits from the left (node<<32 | number of the source),
-	// and edge records from the right (number of the source<<32 | next record).
-	// Record r is at records[len(records)-r].
-	records []uint64
-	linked  uint32 // number of edge records
+	headNumber []uint32 // by id; 0: not reached
+	leafNumber []uint32
+	headID     []uint32 // by number
+	heads      []entry  // by number; entry 0 is unused
+	leaves     []entry
+	// toHeads and toLeaves keep the edges from regions with greater numbers:
+	// number of the shared node (for a leaf: its own) and of the region.
+	toHeads, toLeaves shelf
+	frames            []frame
 }
 
-// visit has what the search asks of a node at every edge into it, in one place.
-type visit struct {
-	first  uint32 // its first edge; it is a leaf when the next node has the same
-	number uint32 // 0: not reached
+// entry says how paths come to a shared node.
+type entry struct {
+	// parent is the number of the head before it in the search tree; in the end,
+	// of the head whose region has its immediate dominator.
+	parent uint32
+	// region is the smallest number of a head from whose region a path leads here
+	// over greater heads only (its semidominator), as far as known; at is the
+	// nearest place of that region on all these paths. In the end, at is the
+	// place of the immediate dominator.
+	region uint32
+	at     uint32
 }
 
-// prepare checks the graph's form and allocates.
-func (s *search) prepare(root uint32) error {
-	g := s.g
-	if err := g.checkShape(); err != nil {
-		return err
+// frame is a region with exits that have yet to be followed.
+type frame struct {
+	number    uint32
+	next, end uint32 // of exits
+}
+
+func newSearch(r *regions, pace *pacer) *search {
+	return &search{
+		regions: r, pace: pace,
+		headNumber: make([]uint32, r.classes.heads),
+		leafNumber: make([]uint32, r.classes.leaves),
+		headID:     append(make([]uint32, 0, r.classes.heads+1), 0),
+		heads:      append(make([]entry, 0, r.classes.heads+1), entry{}),
+		leaves:     append(make([]entry, 0, r.classes.leaves+1), entry{}),
+		toHeads:    newShelf(r.classes.heads + 1),
+		toLeaves:   newShelf(r.classes.leaves + 1),
 	}
-	if err := g.checkNode(root); err != nil {
-		return err
-	}
-	s.nodes = make([]visit, len(g.Offsets))
-	last := uint32(0)
-	for v, o := range g.Offsets {
-		if o < last {
-			return errFallingOffset(v)
-		}
-		last = o
-		s.nodes[v].first = o
-	}
-	s.order = make([]uint32, len(g.Offsets))
-	s.parent = make([]uint32, len(g.Offsets))
-	s.others = make([]uint32, len(g.Offsets))
-	s.records = make([]uint64, len(g.Targets)+1)
-	return nil
 }
 
-// number gives node v the next number.
-func (s *search) number(v, parent uint32) uint32 {
-	s.count++
-	s.nodes[v].number = s.count
-	s.order[s.count] = v
-	s.parent[s.count] = parent
-	return s.count
-}
-
-// link keeps the edge between two numbers.
-func (s *search) link(from, to uint32) {
-	s.linked++
-	s.records[len(s.records)-int(s.linked)] = uint64(from)<<32 | uint64(s.others[to])
-	s.others[to] = s.linked
-}
-
-// run does the search. A node's leaves are numbered as soon as the node is, so
-// that only nodes with edges go over the stack.
 func (s *search) run(root uint32) error {
-	s.records[0] = uint64(root) << 32
-	for top := 1; top > 0; {
-		top--
-		w, from := uint32(s.records[top]>>32), uint32(s.records[top])
-		if k := s.nodes[w].number; k != 0 { // reached meanwhile through a descendant of from
-			if s.parent[k] != from {
-				s.link(from, k)
-			}
+	b := &s.blocks[root/64]
+	s.enter(b.id(1<<(root%64)), 0, 0)
+	for len(s.frames) > 0 {
+		f := &s.frames[len(s.frames)-1]
+		e, number := s.exits[f.next], f.number
+		if f.next++; f.next == f.end {
+			s.frames = s.frames[:len(s.frames)-1]
+		}
+		if known := s.headNumber[e.to]; known != 0 {
+			// Reached meanwhile through a descendant, or by another edge.
+			s.heads[known].meet(number, e.from, &s.trees)
 			continue
 		}
-		v := s.number(w, from)
-		targets := s.g.Targets[s.nodes[w].first:s.nodes[w+1].first]
-		if err := s.pace.spend(1 + len(targets)); err != nil {
+		exits := s.enter(e.to, number, e.from)
+		if err := s.pace.spend(1 + exits); err != nil {
 			return err
-		}
-		for _, t := range targets {
-			if uint64(t)+1 >= uint64(len(s.nodes)) {
-				return errTarget(w, t, s.g.Nodes())
-			}
-			switch k := s.nodes[t].number; {
-			case k == 0 && s.nodes[t].first == s.nodes[t+1].first:
-				s.number(t, v)
-			case k == 0:
-				s.records[top] = uint64(t)<<32 | uint64(v)
-				top++
-			case k < v:
-				s.link(v, k)
-			case k > v:
-				// A leaf of v, by a repeated edge.
-			}
 		}
 	}
 	return nil
 }
 
-// tree hands over the arrays that stay. The others list must not be needed any
-// more, nor the search tree, whose place the dominator tree has taken.
-func (s *search) tree() *Tree {
-	idom := s.others[:s.g.Nodes()]
-	for v := range idom {
-		idom[v] = None
+// enter numbers a head and looks at its region's exits; those to heads without a
+// number are left in a frame. It gives the number of exits.
+func (s *search) enter(id, parent, from uint32) int {
+	number := uint32(len(s.heads))
+	s.headNumber[id] = number
+	s.headID = append(s.headID, id)
+	s.heads = append(s.heads, entry{parent, parent, from})
+	first, end := s.firsts[id], s.firsts[id+1]
+	open := first // exits from first up to here are for the frame
+	for i := first; i < end; i++ {
+		e := s.exits[i]
+		if e.to&leafFlag != 0 {
+			s.meetLeaf(e.to&^leafFlag, number, e.from)
+			continue
+		}
+		known := s.headNumber[e.to]
+		if known == 0 {
+			s.exits[open] = e
+			open++
+		} else if known != number && known != 1 {
+			s.toHeads.put(known, number)
+		}
 	}
-	for i := uint32(2); i <= s.count; i++ {
-		idom[s.order[i]] = s.order[s.parent[i]]
+	if open > first {
+		s.frames = append(s.frames, frame{number, first, open})
 	}
-	return &Tree{Idom: idom, Order: s.order[1 : s.count+1]}
+	return int(end - first)
+}
+
+func (s *search) meetLeaf(id, number, from uint32) {
+	known := s.leafNumber[id]
+	switch {
+	case known == 0:
+		s.leafNumber[id] = uint32(len(s.leaves))
+		s.leaves = append(s.leaves, entry{number, number, from})
+	case s.leaves[known].parent == number:
+		s.leaves[known].meet(number, from, &s.trees)
+	default:
+		s.toLeaves.put(known, number)
+	}
+}
+
+// meet lets paths from another place of a region lead to e.
+func (e *entry) meet(region, at uint32, trees *ladder) {
+	switch {
+	case region < e.region:
+		e.region, e.at = region, at
+	case region == e.region && at != e.at:
+		e.at = trees.common(e.at, at)
+	}
 }

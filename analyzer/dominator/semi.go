@@ -1,81 +1,104 @@
 package dominator
 
-// forest finds semidominators: for each number, in falling order, the smallest
-// number from which a path leads to it over greater numbers only.
+// forest finds semidominators, from the greatest head to the smallest.
 type forest struct {
 	*search
-	// links has, for each number greater than the current one, the way up in the
-	// search tree as far as paths have been compressed. It takes the place of
-	// search.nodes, which has at least count+1 entries.
-	links []visit
+	// links has, for each head greater than the current one, the way up in the
+	// search tree as far as paths have been compressed.
+	links []link
 	path  []uint32 // stack of compress
+	sink  uint32   // keeps reads ahead alive
+	// compressed counts the heads that compress passed, ascended the steps up the
+	// unfinished dominator tree.
+	compressed, ascended uint64
 }
 
-// In links, visit.first is the ancestor to go on from, and visit.number the
-// smallest semidominator from the number itself up to below that ancestor.
+// link leads from a head to an ancestor; region and at are the best entry from
+// the head itself up to, and without, that ancestor.
+type link struct {
+	up, region, at uint32
+}
 
-// semidominators leaves the semidominator of number i in others[i], or 0 where it
-// is the parent.
-func (f *forest) semidominators(e *effort) error {
-	f.links, f.nodes = f.nodes, nil
-	for i := f.count; i > 1; i-- {
-		parent := f.parent[i]
-		semi := parent
+func (f *forest) semidominators() error {
+	f.links = make([]link, len(f.heads))
+	leaf := len(f.leaves) - 1
+	for i := uint32(len(f.heads) - 1); i > 0; i-- {
 		steps := 1
-		for r := f.others[i]; r != 0; steps++ {
-			record := f.records[len(f.records)-int(r)]
-			r = uint32(record)
-			from := uint32(record >> 32)
-			if from > i {
-				from = f.smallest(from, i, e)
-			}
-			semi = min(semi, from)
+		for ; leaf > 0 && f.leaves[leaf].parent == i; leaf-- {
+			from, to := f.toLeaves.get(uint32(leaf))
+			steps += f.improve(&f.leaves[leaf], i, f.toLeaves.seconds, from, to)
 		}
-		f.links[i] = visit{parent, semi}
-		if semi == parent {
-			f.others[i] = 0
-		} else {
-			f.others[i] = semi
+		if i > 1 {
+			from, to := f.toHeads.get(i)
+			steps += f.improve(&f.heads[i], i, f.toHeads.seconds, from, to)
+			f.links[i] = link{f.heads[i].parent, f.heads[i].region, f.heads[i].at}
 		}
 		if err := f.pace.spend(steps); err != nil {
 			return err
 		}
 	}
-	f.records, f.path = nil, nil
 	return nil
 }
 
-// smallest is the smallest semidominator on the search tree's path from v up to,
-// and without, its first ancestor that is not greater than limit.
-func (f *forest) smallest(v, limit uint32, e *effort) uint32 {
+// ahead is how many edges ahead links are read, because they lie anywhere.
+const ahead = 16
+
+// improve takes the edges from regions[from:to] into account, all of them greater
+// than limit.
+func (f *forest) improve(e *entry, limit uint32, regions []uint32, from, to uint32) int {
+	for i := to; i > from; i-- {
+		if i > ahead {
+			f.sink += f.links[regions[i-1-ahead]].up
+		}
+		l := f.follow(regions[i-1], limit)
+		e.meet(l.region, l.at, &f.trees)
+	}
+	return int(to - from)
+}
+
+// follow is the best entry on the search tree's path from v up to, and without,
+// its first ancestor that is not greater than limit.
+func (f *forest) follow(v, limit uint32) link {
 	l := f.links[v]
-	if l.first <= limit {
-		return l.number
+	if l.up <= limit {
+		return l
 	}
-	up := f.links[l.first]
-	if up.first > limit {
-		e.compressed += uint64(f.compress(l.first, limit))
-		up = f.links[l.first]
+	up := f.links[l.up]
+	if up.up > limit {
+		f.compress(l.up, limit)
+		up = f.links[l.up]
 	}
-	l.number = min(l.number, up.number)
-	l.first = up.first
+	l = l.join(up, &f.trees)
 	f.links[v] = l
-	return l.number
+	return l
 }
 
 // compress lets v and all on its path lead directly to v's first ancestor that is
-// not greater than limit, and gives the number of nodes on the path.
-func (f *forest) compress(v, limit uint32) int {
+// not greater than limit.
+func (f *forest) compress(v, limit uint32) {
 	f.path = f.path[:0]
-	for f.links[v].first > limit {
+	l := f.links[v]
+	for l.up > limit {
 		f.path = append(f.path, v)
-		v = f.links[v].first
+		v = l.up
+		l = f.links[v]
 	}
-	up := f.links[v]
+	f.compressed += uint64(len(f.path))
 	for i := len(f.path) - 1; i >= 0; i-- {
-		at := &f.links[f.path[i]]
-		up.number = min(up.number, at.number)
-		*at = up
+		v = f.path[i]
+		l = f.links[v].join(l, &f.trees)
+		f.links[v] = l
 	}
-	return len(f.path)
+}
+
+// join is l and, from where it leads, above.
+func (l link) join(above link, trees *ladder) link {
+	switch {
+	case above.region < l.region:
+		l.region, l.at = above.region, above.at
+	case above.region == l.region && above.at != l.at:
+		l.at = trees.common(l.at, above.at)
+	}
+	l.up = above.up
+	return l
 }
