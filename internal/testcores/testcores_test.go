@@ -2,6 +2,7 @@ package testcores_test
 
 import (
 	"bytes"
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,4 +111,68 @@ func TestUnpack(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
 		t.Errorf("still there after its tests: %v", err)
 	}
+}
+
+// TestHeapTruth sees that the processes that know their heap say something of everything.
+func TestHeapTruth(t *testing.T) {
+	for _, c := range testcores.All(t) {
+		h := c.Truth(t).Heap
+		if (h != nil) != (c.Program == "heap") {
+			t.Errorf("%s: says of its heap: %+v", c.Name, h)
+		}
+		if h == nil {
+			continue
+		}
+		for _, m := range []map[string]int{h.Live, h.Loose, h.Garbage, h.RetainedAtLeast, h.GoroutineBytes, h.GoroutineCount, h.Duplicates} {
+			if len(m) == 0 {
+				t.Errorf("%s: says nothing of one kind of objects: %+v", c.Name, h)
+			}
+		}
+		if finished := c.Scenario == "plain" || c.Scenario == "profile"; finished != (len(h.Dead) > 0) || finished == (len(h.Unswept) > 0) {
+			t.Errorf("%s: dead %v, unswept %v", c.Name, h.Dead, h.Unswept)
+		}
+		if c.Scenario == "profile" && len(c.Profile(t, "heap")) == 0 {
+			t.Errorf("%s: an empty profile", c.Name)
+		}
+	}
+}
+
+// TestStripped compares a binary that has lost its debug information with the one that it was.
+func TestStripped(t *testing.T) {
+	c := testcores.Get(t, "heap-plain-1.24.9-plain")
+	before, after := sections(t, c.BinaryPath(t)), sections(t, c.StrippedPath(t))
+	for name, content := range before {
+		if debug := strings.HasPrefix(name, ".debug_"); debug == (after[name] != nil) {
+			t.Errorf("section %s: there after stripping: %v", name, !debug)
+		}
+		if after[name] != nil && !bytes.Equal(after[name], content) {
+			t.Errorf("section %s has changed", name)
+		}
+	}
+	if before[".debug_info"] == nil || len(after) < 10 {
+		t.Errorf("%d sections before, %d after", len(before), len(after))
+	}
+}
+
+// sections are the contents of a file's sections by their names.
+func sections(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m := map[string][]byte{}
+	for _, s := range f.Sections {
+		if s.Type == elf.SHT_NULL || s.Type == elf.SHT_NOBITS {
+			continue
+		}
+		if m[s.Name], err = s.Data(); err != nil {
+			t.Fatal(err)
+		}
+		if m[s.Name] == nil {
+			m[s.Name] = []byte{}
+		}
+	}
+	return m
 }
