@@ -5,9 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"postmortem/coreread/elfcore"
 	"postmortem/coreread/goprof"
-	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
 )
@@ -28,6 +26,7 @@ func FuzzProfiles(f *testing.F) {
 	var memory []byte
 	for at := uint64(arena); at < w.next; at += 8 {
 		memory = binary.LittleEndian.AppendUint64(memory, w.words[at])
+		delete(w.words, at)
 	}
 	f.Add(memory)
 	f.Add(memory[:len(memory)/2])
@@ -40,16 +39,7 @@ func FuzzProfiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, memory []byte) {
 		im := image.New(binary.LittleEndian)
 		im.Add(arena, memory, image.FromCore)
-		for at, word := range w.words {
-			if at < arena || at >= w.next {
-				im.Add(image.Addr(at), binary.LittleEndian.AppendUint64(nil, word), image.FromCore)
-			}
-		}
-		process, err := gort.New(&elfcore.Core{Image: im, Machine: p.bin.Machine()}, p.bin, p.lay, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ps := goprof.Read(process)
+		ps := goprof.Read(w.processOf(t, im))
 		n := len(ps.Memory.Buckets) + len(ps.Block.Buckets) + len(ps.Mutex.Buckets)
 		if n*48 > len(memory) {
 			t.Errorf("%d buckets in %d bytes", n, len(memory))

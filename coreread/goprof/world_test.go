@@ -2,6 +2,8 @@ package goprof_test
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -195,13 +197,19 @@ func (w *world) memory(size uint64, counts [4][2]uint64) (record []uint64) {
 // process is the gort.Process of the world.
 func (w *world) process() *gort.Process {
 	w.t.Helper()
-	im := image.New(binary.LittleEndian)
-	for at, word := range w.words {
-		im.Add(image.Addr(at), binary.LittleEndian.AppendUint64(nil, word), image.FromCore)
+	return w.processOf(w.t, image.New(binary.LittleEndian))
+}
+
+// processOf adds to an image what it lacks of the world: in one order, so that a
+// fuzzer sees the same code run for the same input.
+func (w *world) processOf(t testing.TB, im *image.Image) *gort.Process {
+	t.Helper()
+	for _, at := range slices.Sorted(maps.Keys(w.words)) {
+		im.Add(image.Addr(at), binary.LittleEndian.AppendUint64(nil, w.words[at]), image.FromCore)
 	}
 	p, err := gort.New(&elfcore.Core{Image: im, Machine: w.bin.Machine()}, w.bin, w.lay, 0)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return p
 }
