@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sort"
 
-	"postmortem/coreread/exe"
 	"postmortem/coreread/image"
 )
 
@@ -16,7 +15,6 @@ type debugInfo struct {
 	info, addr []byte // .debug_info, .debug_addr
 	units      []unit // by offset
 	abbrevs    map[uint64][]abbrev
-	bin        *exe.Binary
 
 	globals []globalDIE
 	funcs   []funcDIE // by pc
@@ -35,19 +33,22 @@ type funcDIE struct {
 	offset uint64
 }
 
+// sectionReader returns a section of the debug information, as exe.Binary.DebugSection does.
+type sectionReader func(name string) ([]byte, error)
+
 // readDebugInfo goes over all of the debug information. The error is why there is
 // none, or where it is damaged; what was read before that is kept.
-func readDebugInfo(bin *exe.Binary) (*debugInfo, error) {
-	d := &debugInfo{bin: bin, abbrevs: make(map[uint64][]abbrev)}
+func readDebugInfo(section sectionReader) (*debugInfo, error) {
+	d := &debugInfo{abbrevs: make(map[uint64][]abbrev)}
 	var err error
-	if d.info, err = bin.DebugSection("info"); err != nil {
+	if d.info, err = section("info"); err != nil {
 		return d, err
 	}
-	abbrevs, err := bin.DebugSection("abbrev")
+	abbrevs, err := section("abbrev")
 	if err != nil {
 		return d, err
 	}
-	if d.addr, err = bin.DebugSection("addr"); err != nil {
+	if d.addr, err = section("addr"); err != nil {
 		return d, err
 	}
 	defer d.sort()
@@ -58,7 +59,7 @@ func readDebugInfo(bin *exe.Binary) (*debugInfo, error) {
 		}
 		if u.isGo {
 			if !d.scan(&u) {
-				return d, fmt.Errorf("the debug information of %s is damaged in the unit at %#x", bin.Name(), u.start)
+				return d, fmt.Errorf(".debug_info is damaged in the unit at %#x", u.start)
 			}
 			d.units = append(d.units, u)
 		}
@@ -92,7 +93,7 @@ func (d *debugInfo) unit(at uint64, abbrevs []byte) (unit, error) {
 		c.u8()
 	}
 	if c.bad || length >= 0xfffffff0 || u.end > uint64(len(d.info)) || u.end < c.at {
-		return u, fmt.Errorf("the debug information of %s is damaged at %#x", d.bin.Name(), at)
+		return u, fmt.Errorf(".debug_info is damaged at %#x", at)
 	}
 	u.first = c.at
 	known := false

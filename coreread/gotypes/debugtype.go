@@ -55,8 +55,12 @@ func (u *Universe) refDIE(x *die) ID {
 			return id
 		}
 	}
-	if debugKind(x) == reflect.Invalid {
+	kind := debugKind(x)
+	if kind == reflect.Invalid {
 		return 0
+	}
+	if id := u.basic()[kind]; id != 0 && string(x.name) == u.Type(id).Name {
+		return id // the linker makes some before it knows of a descriptor
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -3,16 +3,15 @@ package gotypes
 // lists is the location and range lists of the debug information: .debug_loc and
 // .debug_ranges until version 4, .debug_loclists and .debug_rnglists since 5.
 type lists struct {
-	debug                           *debugInfo
 	loc, ranges, loclists, rnglists []byte
 }
 
 // readLists unpacks the lists. A section that is damaged is as if it was not there:
 // what it says where, is unknown.
-func readLists(d *debugInfo) *lists {
-	l := &lists{debug: d}
+func readLists(section sectionReader) *lists {
+	l := &lists{}
 	for name, to := range map[string]*[]byte{"loc": &l.loc, "ranges": &l.ranges, "loclists": &l.loclists, "rnglists": &l.rnglists} {
-		*to, _ = d.bin.DebugSection(name)
+		*to, _ = section(name)
 	}
 	return l
 }
@@ -35,12 +34,12 @@ const (
 var rangeKinds = [...]uint64{listEnd, listBaseIndex, listStartEndIndex, listStartLengthIndex, listOffsets, listBase, listStartEnd, listStartLength}
 
 // location returns the expression that holds at a pc, nil for none.
-func (l *lists) location(u *unit, at, pc uint64) []byte {
+func (l *lists) location(d *debugInfo, u *unit, at, pc uint64) []byte {
 	if u.version < 5 {
 		return l.oldList(u, cursor{data: l.loc, at: at}, pc, true)
 	}
 	found := []byte(nil)
-	l.list(u, cursor{data: l.loclists, at: at}, true, func(low, high uint64, expr []byte) bool {
+	l.list(d, u, cursor{data: l.loclists, at: at}, true, func(low, high uint64, expr []byte) bool {
 		if low <= pc && pc < high {
 			found = expr
 		}
@@ -50,12 +49,12 @@ func (l *lists) location(u *unit, at, pc uint64) []byte {
 }
 
 // inRanges reports whether a pc lies in a list of ranges.
-func (l *lists) inRanges(u *unit, at, pc uint64) bool {
+func (l *lists) inRanges(d *debugInfo, u *unit, at, pc uint64) bool {
 	if u.version < 5 {
 		return l.oldList(u, cursor{data: l.ranges, at: at}, pc, false) != nil
 	}
 	found := false
-	l.list(u, cursor{data: l.rnglists, at: at}, false, func(low, high uint64, _ []byte) bool {
+	l.list(d, u, cursor{data: l.rnglists, at: at}, false, func(low, high uint64, _ []byte) bool {
 		found = low <= pc && pc < high
 		return !found
 	})
@@ -88,7 +87,7 @@ func (l *lists) oldList(u *unit, c cursor, pc uint64, expressions bool) []byte {
 }
 
 // list reads a list of version 5 until visit returns false.
-func (l *lists) list(u *unit, c cursor, expressions bool, visit func(low, high uint64, expr []byte) bool) {
+func (l *lists) list(d *debugInfo, u *unit, c cursor, expressions bool, visit func(low, high uint64, expr []byte) bool) {
 	base := u.lowPC
 	for !c.bad {
 		kind := c.u8()
@@ -100,16 +99,16 @@ func (l *lists) list(u *unit, c cursor, expressions bool, visit func(low, high u
 		case listEnd:
 			return
 		case listBaseIndex:
-			base, _ = l.debug.indexed(u, c.uleb())
+			base, _ = d.indexed(u, c.uleb())
 			continue
 		case listBase:
 			base = c.u64()
 			continue
 		case listStartEndIndex:
-			low, _ = l.debug.indexed(u, c.uleb())
-			high, _ = l.debug.indexed(u, c.uleb())
+			low, _ = d.indexed(u, c.uleb())
+			high, _ = d.indexed(u, c.uleb())
 		case listStartLengthIndex:
-			low, _ = l.debug.indexed(u, c.uleb())
+			low, _ = d.indexed(u, c.uleb())
 			high = low + c.uleb()
 		case listOffsets:
 			low = base + c.uleb()

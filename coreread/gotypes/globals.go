@@ -29,7 +29,7 @@ func (u *Universe) Globals() []Variable {
 	out := make([]Variable, 0, len(d.globals))
 	for i := range d.globals {
 		g := &d.globals[i]
-		v := Variable{Name: plainName(string(g.name)), Type: u.debugType(g.typ), Addr: g.addr.Add(u.process.Bias)}
+		v := Variable{Name: plainName(string(g.name)), Type: u.debugType(g.typ), Addr: g.addr.Add(u.bias)}
 		v.Bytes = u.Type(v.Type).Size
 		out = append(out, v)
 	}

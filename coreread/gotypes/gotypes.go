@@ -15,6 +15,7 @@ import (
 	"postmortem/coreread/exe"
 	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // ID is the number of a type in a Universe; 0 is no type that is known. Numbers
@@ -24,10 +25,11 @@ type ID uint32
 // Universe is the types of one process. Addresses that go in and come out are
 // the process's own. It is safe for concurrent use.
 type Universe struct {
-	process *gort.Process
-	image   *image.Image
-	types   *exe.Types
-	module  image.Range // of the binary's descriptors
+	bin    *exe.Binary
+	bias   int64 // process address minus the binary's own
+	image  *image.Image
+	types  *exe.Types
+	module image.Range // of the binary's descriptors
 
 	known     []atomic.Uint32 // by word of module: the descriptor's ID, 0 when not met yet
 	mu        sync.Mutex
@@ -38,9 +40,12 @@ type Universe struct {
 
 	masks    masks
 	names    func() map[string]ID // every type that the binary's lists lead to
+	basic    func() *basicTypes   // by kind
 	debug    func() *debugInfo    // never nil; debugErr says what it lacks
 	debugErr error
 	lists    func() *lists // of debug
+	closures func() map[image.Addr]image.Addr
+	swiss    bool // maps are Swiss tables
 }
 
 // entry is a type with what was found out about it so far.
@@ -61,22 +66,30 @@ type chunk [1 << chunkBits]entry
 
 // New prepares the types of a process. They are decoded when they are asked for.
 func New(p *gort.Process) (*Universe, error) {
-	types := p.Exe.Types().Range()
+	return newUniverse(p.Image, p.Exe, p.Bias, p.Layout().Has(layout.SwissMaps)), nil
+}
+
+// newUniverse prepares the types of a process with the memory m, which loaded a
+// binary at bias; swiss says that its maps are Swiss tables.
+func newUniverse(m *image.Image, bin *exe.Binary, bias int64, swiss bool) *Universe {
+	types := bin.Types().Range()
 	u := &Universe{
-		process: p, image: p.Image, n: 1,
-		module:    image.Range{Start: types.Start.Add(p.Bias), End: types.End.Add(p.Bias)},
+		bin: bin, bias: bias, image: m, swiss: swiss, n: 1,
+		module:    image.Range{Start: types.Start.Add(bias), End: types.End.Add(bias)},
 		elsewhere: make(map[image.Addr]ID), byDIE: make(map[uint64]ID),
 	}
-	u.types = p.Exe.Types().In(p.Image, u.module)
+	u.types = bin.Types().In(m, u.module)
 	u.known = make([]atomic.Uint32, u.module.Len()/8)
-	u.masks.init(p)
+	u.masks.init(m)
 	u.names = sync.OnceValue(u.readNames)
-	u.lists = sync.OnceValue(func() *lists { return readLists(u.debug()) })
+	u.closures = sync.OnceValue(u.readClosures)
+	u.basic = sync.OnceValue(u.readBasic)
+	u.lists = sync.OnceValue(func() *lists { return readLists(bin.DebugSection) })
 	u.debug = sync.OnceValue(func() (d *debugInfo) {
-		d, u.debugErr = readDebugInfo(p.Exe)
+		d, u.debugErr = readDebugInfo(bin.DebugSection)
 		return d
 	})
-	return u, nil
+	return u
 }
 
 // DebugInfo reports whether the binary's DWARF was read whole: nil, or why not.

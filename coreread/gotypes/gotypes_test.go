@@ -19,6 +19,12 @@ var universes = []string{
 
 func open(t testing.TB, name string) *gotypes.Universe {
 	t.Helper()
+	u, _ := openBoth(t, name)
+	return u
+}
+
+func openBoth(t testing.TB, name string) (*gotypes.Universe, *coreread.Snapshot) {
+	t.Helper()
 	c := testcores.Get(t, name)
 	s, err := coreread.Open(context.Background(), coreread.Config{Core: c.CorePath(t), Binary: c.BinaryPath(t)})
 	if err != nil {
@@ -29,7 +35,7 @@ func open(t testing.TB, name string) *gotypes.Universe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u
+	return u, s
 }
 
 // everyType yields the types that have a descriptor and that the linker's lists lead to.

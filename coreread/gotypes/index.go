@@ -16,8 +16,8 @@ func (u *Universe) ByName(name string) (ID, bool) {
 // readNames decodes every type that the linker lists and those that these lead to.
 func (u *Universe) readNames() map[string]ID {
 	x := index{universe: u, names: make(map[string]ID), seen: make(map[ID]bool)}
-	for _, addr := range u.process.Exe.Types().Listed() {
-		x.meet(u.ref(addr.Add(u.process.Bias)))
+	for _, addr := range u.bin.Types().Listed() {
+		x.meet(u.ref(addr.Add(u.bias)))
 	}
 	d := u.debug()
 	for _, offset := range d.linked {
@@ -66,4 +66,36 @@ func (x *index) follow(id ID) {
 	for _, a := range t.more {
 		x.meet(x.universe.ref(a))
 	}
+}
+
+// basicTypes are the predeclared types by kind; 0 where no descriptor was found.
+type basicTypes [reflect.UnsafePointer + 1]ID
+
+// readBasic finds the descriptors of the predeclared types: those that the linker
+// lists, or that a listed pointer or slice is of.
+func (u *Universe) readBasic() *basicTypes {
+	var b basicTypes
+	meet := func(addr image.Addr) {
+		head, err := u.types.Pointers(addr)
+		if err != nil || b[head.Kind] != 0 || scalarWords(head.Kind) > 0 && head.Kind != reflect.String && head.Kind != reflect.UnsafePointer {
+			return
+		}
+		if d, err := u.types.Bare(addr); err == nil && d.Named && (d.PkgPath == "" || d.PkgPath == "unsafe") && isBasic(d.String, d.Kind) {
+			b[head.Kind] = u.ref(addr)
+		}
+	}
+	for _, addr := range u.bin.Types().Listed() {
+		addr = addr.Add(u.bias)
+		meet(addr)
+		if head, err := u.types.Pointers(addr); err == nil && (head.Kind == reflect.Pointer || head.Kind == reflect.Slice) {
+			if d, err := u.types.Bare(addr); err == nil {
+				meet(d.Elem)
+			}
+		}
+	}
+	return &b
+}
+
+func isBasic(name string, kind reflect.Kind) bool {
+	return name == kind.String() || kind == reflect.UnsafePointer && name == "unsafe.Pointer"
 }

@@ -25,7 +25,7 @@ func (u *Universe) Locals(fn exe.Func, pc image.Addr) []Variable {
 	if !ok || !x.children {
 		return nil
 	}
-	w := localWalk{universe: u, debug: d, lists: u.lists(), unit: unit, pc: uint64(u.process.Static(pc))}
+	w := localWalk{universe: u, debug: d, lists: u.lists(), unit: unit, pc: uint64(pc.Add(-u.bias))}
 	w.children(&c, false)
 	return w.found
 }
@@ -81,7 +81,7 @@ func (w *localWalk) children(c *cursor, inlined bool) {
 // covers reports whether the pc lies in the code of a block.
 func (w *localWalk) covers(x *die) bool {
 	if x.ranges.form != 0 {
-		return w.lists.inRanges(w.unit, x.ranges.n, w.pc)
+		return w.lists.inRanges(w.debug, w.unit, x.ranges.n, w.pc)
 	}
 	low, ok := w.debug.address(w.unit, x.low)
 	if !ok || w.pc < low {
@@ -97,7 +97,7 @@ func (w *localWalk) covers(x *die) bool {
 func (w *localWalk) variable(x *die, inlined bool) {
 	location := x.location.bytes
 	if x.location.form == formSecOffset || x.location.form == formData4 {
-		location = w.lists.location(w.unit, x.location.n, w.pc)
+		location = w.lists.location(w.debug, w.unit, x.location.n, w.pc)
 	}
 	if len(location) == 0 {
 		return

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"postmortem/coreread/exe"
-	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
 )
 
@@ -40,10 +39,10 @@ type mask struct {
 
 // init sets the limit: every descriptor that heap objects name may be a
 // different one, but their values lie in the image, and each needs an object.
-func (m *masks) init(p *gort.Process) {
+func (m *masks) init(process *image.Image) {
 	m.all = make(map[image.Addr]*mask)
 	m.limit = minMaskLimit
-	for _, s := range p.Image.Segments() {
+	for _, s := range process.Segments() {
 		m.limit += 4 * s.Len()
 	}
 }

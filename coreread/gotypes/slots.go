@@ -102,13 +102,21 @@ type slotWalk struct {
 	universe *Universe
 	from, to uint64
 	visit    func(Slot) bool
+	idle     int // parts since the last slot
 }
+
+// maxIdle ends a walk over parts that promise pointers and hold none, as only
+// damaged types do.
+const maxIdle = 1 << 20
 
 // walk visits the slots of a part that begins at base; false when it was told to stop.
 func (w *slotWalk) walk(id ID, base uint64, nesting int) bool {
 	t := w.universe.Type(id)
 	if t.PtrBytes == 0 || base >= w.to || base+t.PtrBytes <= w.from || nesting > maxNesting {
 		return true
+	}
+	if w.idle++; w.idle > maxIdle {
+		return false
 	}
 	switch t.Kind {
 	case reflect.Array:
@@ -132,8 +140,9 @@ func (w *slotWalk) walk(id ID, base uint64, nesting int) bool {
 }
 
 func (w *slotWalk) array(t *Type, base uint64, nesting int) bool {
-	stride := w.universe.Type(t.Elem).Size
-	if stride == 0 {
+	elem := w.universe.Type(t.Elem)
+	stride := elem.Size
+	if stride == 0 || elem.PtrBytes == 0 {
 		return true
 	}
 	var i uint64
@@ -152,6 +161,7 @@ func (w *slotWalk) emit(base uint64, s Slot) bool {
 	if s.Offset = base; base < w.from || base >= w.to {
 		return true
 	}
+	w.idle = 0
 	return w.visit(s)
 }
 
@@ -163,7 +173,7 @@ func (u *Universe) slotOf(id ID, t *Type) (Slot, bool) {
 	case reflect.UnsafePointer:
 		return Slot{Kind: UnsafePointer}, true
 	case reflect.String:
-		return Slot{Kind: StringData, Elem: u.byteType()}, true
+		return Slot{Kind: StringData, Elem: u.basic()[reflect.Uint8]}, true
 	case reflect.Slice:
 		return Slot{Kind: SliceData, Elem: t.Elem}, true
 	case reflect.Interface:

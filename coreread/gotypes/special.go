@@ -106,5 +106,3 @@ func (u *Universe) argument(name string) ID {
 	}
 	return u.named(arg[:len(arg)-1])
 }
-
-func (u *Universe) byteType() ID { return u.named("uint8") }
