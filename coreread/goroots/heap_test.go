@@ -51,31 +51,6 @@ func eachRoot(t *testing.T, p *gort.Process, h *goheap.Heap, r *goroots.Reader, 
 	r.TinyBlocks(plain)
 }
 
-// A root that its map calls a pointer leads to an allocated object or out of the
-// heap: whatever is taken for alive and is not leads, sooner or later, to memory
-// that has been freed.
-func TestCertainRootsLeadToObjects(t *testing.T) {
-	for _, c := range testcores.All(t) {
-		if c.Cut != 0 {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			p, h, r := openHeap(t, c)
-			leads := 0
-			eachRoot(t, p, h, r, func(g *gort.Goroutine, f *gort.LiveFrame, s goroots.Slot) {
-				if h.FindObject(s.Value) != goheap.NoObject {
-					leads++
-				} else if _, ok := h.SpanIndex(s.Value); ok && !s.Conservative {
-					t.Errorf("%+v leads to no object (%+v)", s, f)
-				}
-			})
-			if leads < 20 {
-				t.Errorf("%d roots lead to objects", leads)
-			}
-		})
-	}
-}
-
 // mark follows all pointers from the roots.
 func mark(t *testing.T, p *gort.Process, h *goheap.Heap, r *goroots.Reader) []bool {
 	t.Helper()
