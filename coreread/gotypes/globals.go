@@ -1,6 +1,10 @@
 package gotypes
 
 import (
+	"cmp"
+	"slices"
+
+	"postmortem/coreread/exe"
 	"postmortem/coreread/image"
 )
 
@@ -22,10 +26,13 @@ type Variable struct {
 	Inlined     bool // of a function that was inlined at the place
 }
 
-// Globals returns the program's variables by address, as DWARF has them. Without
-// DWARF there are none; the runtime's are found by name (exe.Binary.Global).
+// Globals returns the program's variables by address: as DWARF has them, and
+// without DWARF (see DebugInfo) those that the symbol table names, of unknown type.
 func (u *Universe) Globals() []Variable {
 	d := u.debug()
+	if len(d.globals) == 0 {
+		return u.symbols()
+	}
 	out := make([]Variable, 0, len(d.globals))
 	for i := range d.globals {
 		g := &d.globals[i]
@@ -33,5 +40,18 @@ func (u *Universe) Globals() []Variable {
 		v.Bytes = u.Type(v.Type).Size
 		out = append(out, v)
 	}
+	return out
+}
+
+// maxSymbols bounds the variables that the symbol table names; the largest
+// binaries have some 50,000.
+const maxSymbols = 1 << 20
+
+func (u *Universe) symbols() (out []Variable) {
+	u.bin.EachVariable(func(name string, s exe.Symbol) bool {
+		out = append(out, Variable{Name: plainName(name), Addr: s.Addr.Add(u.bias), Bytes: s.Size})
+		return len(out) < maxSymbols
+	})
+	slices.SortStableFunc(out, func(a, b Variable) int { return cmp.Compare(a.Addr, b.Addr) })
 	return out
 }

@@ -179,6 +179,49 @@ func TestSpecialStructs(t *testing.T) {
 	}
 }
 
+// TestTrieNodes tells the two kinds of nodes of a sync.Map apart.
+func TestTrieNodes(t *testing.T) {
+	for _, name := range []string{"rich-crashserver-1.27.3-plain", "small-nil-1.24.9-w"} {
+		u := open(t, name)
+		node, ok := u.ByName("internal/sync.node[interface {},interface {}]")
+		if !ok {
+			t.Fatalf("%s: no nodes", name)
+		}
+		for memory, want := range map[string]string{"\x00": "indirect", "\x01": "entry", "\x02": "node", "": "node"} {
+			if got := u.Type(u.Refine(node, []byte(memory))).Name; got != "internal/sync."+want+"[interface {},interface {}]" {
+				t.Errorf("%s: node %q is a %s", name, memory, got)
+			}
+		}
+		other, _ := u.ByName("runtime.g")
+		if u.Refine(other, []byte{0}) != other {
+			t.Errorf("%s: a g is refined", name)
+		}
+	}
+}
+
+// TestGlobalsWithoutDWARF has the names of the symbol table.
+func TestGlobalsWithoutDWARF(t *testing.T) {
+	u, s := openBoth(t, "small-nil-1.22.0-w")
+	names := map[string]gotypes.Variable{}
+	last := gotypes.Variable{}
+	for _, v := range u.Globals() {
+		names[v.Name] = v
+		if v.Addr < last.Addr {
+			t.Errorf("%s at %v follows %s at %v", v.Name, v.Addr, last.Name, last.Addr)
+		}
+		last = v
+	}
+	if u.DebugInfo() == nil {
+		t.Error("there is DWARF")
+	}
+	for _, name := range []string{"runtime.allgs", "runtime.sched", "os.Args", "syscall.envs"} {
+		sym, ok := s.Exe.Symbol(name)
+		if v := names[name]; !ok || v.Addr != sym.Addr.Add(s.Bias) || v.Bytes != sym.Size || v.Type != 0 {
+			t.Errorf("%s: %+v, want %+v", name, v, sym)
+		}
+	}
+}
+
 // TestEachSlotWindow compares slots of windows with those of the whole.
 func TestEachSlotWindow(t *testing.T) {
 	u := open(t, "rich-crashserver-1.27.3-plain")

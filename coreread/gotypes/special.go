@@ -17,6 +17,7 @@ const (
 	syncPool
 	syncMapEntry
 	reflectValue
+	trieNode
 )
 
 // specials is by name up to the type arguments. All of them have the same fields
@@ -37,6 +38,9 @@ func specialOf(t *Type) special {
 		return ordinary
 	}
 	name, _, _ := strings.Cut(t.Name, "[")
+	if (name == "internal/sync.node" || name == "internal/concurrent.node") && t.PtrBytes == 0 {
+		return trieNode
+	}
 	return specials[name]
 }
 
@@ -105,4 +109,23 @@ func (u *Universe) argument(name string) ID {
 		return 0
 	}
 	return u.named(arg[:len(arg)-1])
+}
+
+// Refine returns the type of a value by its memory where the declared type is only
+// the head that several types begin with; for any other type it returns id.
+// memory is the value's from its start on, as much as there is.
+//
+// Such are the nodes of the hash tries in sync.Map and unique: a bool tells entries
+// from inner nodes (internal/sync/hashtriemap.go; internal/concurrent in 1.23).
+func (u *Universe) Refine(id ID, memory []byte) ID {
+	t := u.Type(id)
+	if t.special != trieNode || len(memory) == 0 || memory[0] > 1 {
+		return id
+	}
+	kind := [...]string{"indirect[", "entry["}[memory[0]]
+	head, arguments, _ := strings.Cut(t.Name, "node[")
+	if refined := u.named(head + kind + arguments); refined != 0 {
+		return refined
+	}
+	return id
 }
