@@ -27,7 +27,7 @@ func describe(b *testing.B, g *Graph) {
 }
 
 func BenchmarkCompute(b *testing.B) {
-	g := heapLike(*benchNodes)
+	g := heapLike(*benchNodes, true)
 	describe(b, g)
 	for b.Loop() {
 		runtime.GC()

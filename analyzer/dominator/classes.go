@@ -101,15 +101,12 @@ func (c *classes) count(g *Graph) {
 	c.inner = g.Nodes() - leaves
 }
 
-// leafFlag marks the number of a shared leaf among the numbers of heads. Both stay
-// below it, because shared nodes have two edges in at least.
-const leafFlag = 1 << 31
-
-// id is the number of the shared node of the given bit in order of the nodes'
-// numbers: among the heads, or among the shared leaves, with leafFlag.
-func (b *block) id(bit uint64) uint32 {
-	if b.leaf&bit != 0 {
-		return leafFlag | uint32(b.before) + uint32(bits.OnesCount64(b.shared&b.leaf&(bit-1)))
-	}
+// headID numbers a head, given by its bit, among the heads in order of the nodes.
+func (b *block) headID(bit uint64) uint32 {
 	return uint32(b.before>>32) + uint32(bits.OnesCount64(b.shared&^b.leaf&(bit-1)))
+}
+
+// leafID numbers a shared leaf among the shared leaves.
+func (b *block) leafID(bit uint64) uint32 {
+	return uint32(b.before) + uint32(bits.OnesCount64(b.shared&b.leaf&(bit-1)))
 }

@@ -40,6 +40,9 @@ func compute(ctx context.Context, g *Graph, root uint32) (*Tree, effort, error) 
 	if err := s.run(root); err != nil {
 		return nil, effort{}, err
 	}
+	if err := s.meetLeaves(); err != nil {
+		return nil, effort{}, err
+	}
 	f := &forest{search: s}
 	if err := f.semidominators(); err != nil {
 		return nil, effort{}, err

@@ -5,14 +5,16 @@ import "math/rand/v2"
 // heapLike is a graph of about n nodes with the proportions of a heap: half of the
 // nodes leaves, three quarters with one predecessor, two edges and a bit per node.
 // It is of a program that holds users in a map and lets them refer to each other;
-// nodes are numbered by address, as an allocator with size classes places them.
-func heapLike(n int) *Graph {
+// nodes are numbered by address, as an allocator with size classes places them. When
+// the map owns the users, it dominates them all, otherwise the root does.
+func heapLike(n int, owned bool) *Graph {
 	const perUser = 12
 	r := rand.New(rand.NewPCG(7, 7))
 	users := max(1, 8*n/(8*perUser+1))
 	groups := (users + 7) / 8
 	b := placement{class: make(map[uint32][2]uint32)}
-	// Numbers in order of allocation: the root, the users' objects, the map's groups.
+	// Numbers in order of allocation: the root, the map, the users' objects, the map's groups.
+	b.add(8192)
 	b.add(8192)
 	for range users {
 		for _, size := range userSizes {
@@ -23,7 +25,7 @@ func heapLike(n int) *Graph {
 		b.add(208)
 	}
 	at := b.places()
-	user := func(i int) int { return 1 + i*perUser }
+	user := func(i int) int { return 2 + i*perUser }
 	near := func(i int) int { return user(max(0, min(users-1, i+r.IntN(1000)-500))) }
 	anyone := func() int { return user(r.IntN(users)) }
 	shared := func() int { return user(r.IntN(min(users, 1000))) + 8 }
@@ -37,6 +39,10 @@ func heapLike(n int) *Graph {
 	}
 	v := 0
 	done := func() { v++; from[v] = uint32(len(edges)) }
+	if put(1); !owned {
+		put(user(users/2), user(users/3))
+	}
+	done()
 	for i := range groups {
 		put(user(users) + i)
 	}

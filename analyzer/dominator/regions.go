@@ -17,70 +17,87 @@ type regions struct {
 	place  []uint32 // node, by place
 	trees  ladder   // place of the node before it, by place; a head's is its own
 	starts []uint32 // first place, by head; and an end
-	// exits are the edges to shared nodes, by region.
-	exits  []exit
-	firsts []uint32 // number of the first exit, by head; and an end
+	// exits has the edges to heads, region by region from the left, and those to
+	// shared leaves, region by region from the right.
+	exits     []exit
+	headExits []uint32 // where a region's exits to heads begin; and an end
+	leafExits []uint32 // where its exits to leaves end, going down; and the last begin
 	// idom by node: of the single nodes for now.
 	idom []uint32
 }
 
 // exit is an edge out of a region, or to its own head.
 type exit struct {
-	to   uint32 // id of a shared node
+	to   uint32 // among the heads or the shared leaves, in order of their nodes
 	from uint32 // place of the edge's source
 }
 
 func divide(g *Graph, c *classes, pace *pacer) (*regions, error) {
 	r := &regions{
 		classes: c, g: g,
-		place:  make([]uint32, c.inner),
-		trees:  ladder{up: make([]uint32, g.Nodes())},
-		starts: make([]uint32, c.heads+1),
-		exits:  make([]exit, len(g.Targets)-c.single),
-		firsts: make([]uint32, c.heads+1),
-		idom:   make([]uint32, g.Nodes()),
+		place:     make([]uint32, c.inner),
+		trees:     ladder{up: make([]uint32, g.Nodes())},
+		starts:    make([]uint32, c.heads+1),
+		exits:     make([]exit, len(g.Targets)-c.single),
+		headExits: make([]uint32, c.heads+1),
+		leafExits: make([]uint32, c.heads+1),
+		idom:      make([]uint32, g.Nodes()),
 	}
 	for v := range r.idom {
 		r.idom[v] = None
 	}
-	head, places, exits := 0, 0, 0
+	head := 0
+	var at cursor
+	at.toLeaves = len(r.exits)
 	for i, b := range c.blocks {
-		before := places
+		before := at.place
 		for w := b.shared &^ b.leaf; w != 0; w &= w - 1 {
-			r.starts[head], r.firsts[head] = uint32(places), uint32(exits)
-			places, exits = r.explore(uint32(64*i+bits.TrailingZeros64(w)), places, exits)
+			r.begin(head, at)
+			at = r.explore(uint32(64*i+bits.TrailingZeros64(w)), at)
 			head++
 		}
-		if err := pace.spend(1 + 4*(places-before)); err != nil {
+		if err := pace.spend(1 + 4*(at.place-before)); err != nil {
 			return nil, err
 		}
 	}
-	r.starts[head], r.firsts[head] = uint32(places), uint32(exits)
-	r.trees.up = r.trees.up[:places]
+	r.begin(head, at)
+	r.trees.up = r.trees.up[:at.place]
 	return r, nil
 }
 
+// cursor is how far the arrays of regions are filled.
+type cursor struct{ place, toHeads, toLeaves int }
+
+func (r *regions) begin(head int, at cursor) {
+	r.starts[head] = uint32(at.place)
+	r.headExits[head] = uint32(at.toHeads)
+	r.leafExits[head] = uint32(at.toLeaves)
+}
+
 // explore numbers the nodes of one region and lists its exits.
-func (r *regions) explore(head uint32, places, exits int) (int, int) {
-	offsets, blocks, place, up, idom := r.g.Offsets, r.blocks, r.place, r.trees.up, r.idom
-	at := places
-	place[places], up[places] = head, uint32(places)
-	places++
-	for ; at < places; at++ {
+func (r *regions) explore(head uint32, to cursor) cursor {
+	offsets, blocks, place, up, idom, exits := r.g.Offsets, r.blocks, r.place, r.trees.up, r.idom, r.exits
+	at := to.place
+	place[at], up[at] = head, uint32(at)
+	to.place++
+	for ; at < to.place; at++ {
 		v := place[at]
 		for _, t := range r.g.Targets[offsets[v]:offsets[v+1]] {
 			b, bit := &blocks[t/64], uint64(1)<<(t%64)
-			if b.shared&bit != 0 {
-				r.exits[exits] = exit{b.id(bit), uint32(at)}
-				exits++
-				continue
-			}
-			idom[t] = v
-			if b.leaf&bit == 0 {
-				place[places], up[places] = t, uint32(at)
-				places++
+			if b.shared&bit == 0 {
+				idom[t] = v
+				if b.leaf&bit == 0 {
+					place[to.place], up[to.place] = t, uint32(at)
+					to.place++
+				}
+			} else if b.leaf&bit == 0 {
+				exits[to.toHeads] = exit{b.headID(bit), uint32(at)}
+				to.toHeads++
+			} else {
+				to.toLeaves--
+				exits[to.toLeaves] = exit{b.leafID(bit), uint32(at)}
 			}
 		}
 	}
-	return places, exits
+	return to
 }

@@ -1,5 +1,7 @@
 package dominator
 
+import "unsafe"
+
 // search numbers the heads that the root reaches from 1 in preorder of a
 // depth-first search over regions, and the shared leaves from 1 in the order they
 // are met. A leaf is met as soon as the first region that leads to it is entered,
@@ -53,7 +55,7 @@ func newSearch(r *regions, pace *pacer) *search {
 
 func (s *search) run(root uint32) error {
 	b := &s.blocks[root/64]
-	s.enter(b.id(1<<(root%64)), 0, 0)
+	s.enter(b.headID(1<<(root%64)), 0, 0)
 	for len(s.frames) > 0 {
 		f := &s.frames[len(s.frames)-1]
 		e, number := s.exits[f.next], f.number
@@ -73,25 +75,24 @@ func (s *search) run(root uint32) error {
 	return nil
 }
 
-// enter numbers a head and looks at its region's exits; those to heads without a
-// number are left in a frame. It gives the number of exits.
+// enter numbers a head and looks at its region's exits to heads; those to heads
+// without a number are left in a frame. It gives the number of exits.
 func (s *search) enter(id, parent, from uint32) int {
 	number := uint32(len(s.heads))
 	s.headNumber[id] = number
 	s.headID = append(s.headID, id)
 	s.heads = append(s.heads, entry{parent, parent, from})
-	first, end := s.firsts[id], s.firsts[id+1]
+	first, end := s.headExits[id], s.headExits[id+1]
+	last := uint32(len(s.exits) - 1)
 	open := first // exits from first up to here are for the frame
 	for i := first; i < end; i++ {
 		e := s.exits[i]
-		if e.to&leafFlag != 0 {
-			s.meetLeaf(e.to&^leafFlag, number, e.from)
-			continue
-		}
 		known := s.headNumber[e.to]
 		if known == 0 {
 			s.exits[open] = e
 			open++
+			// What the head will ask for is on its way when it is its turn.
+			prefetch(unsafe.Pointer(&s.exits[min(s.headExits[e.to], last)]))
 		} else if known != number && known != 1 {
 			s.toHeads.put(known, number)
 		}
@@ -102,16 +103,45 @@ func (s *search) enter(id, parent, from uint32) int {
 	return int(end - first)
 }
 
-func (s *search) meetLeaf(id, number, from uint32) {
-	known := s.leafNumber[id]
-	switch {
-	case known == 0:
-		s.leafNumber[id] = uint32(len(s.leaves))
-		s.leaves = append(s.leaves, entry{number, number, from})
-	case s.leaves[known].parent == number:
-		s.leaves[known].meet(number, from, &s.trees)
-	default:
-		s.toLeaves.put(known, number)
+// meetLeaves goes over the exits to leaves in order of the regions.
+func (s *search) meetLeaves() error {
+	for number := uint32(1); number < uint32(len(s.heads)); number++ {
+		id := s.headID[number]
+		first, end := s.leafExits[id+1], s.leafExits[id]
+		before := uint32(len(s.leaves))
+		s.readAhead(number)
+		for i := end; i > first; i-- {
+			e := s.exits[i-1]
+			switch known := s.leafNumber[e.to]; {
+			case known == 0:
+				s.leafNumber[e.to] = uint32(len(s.leaves))
+				s.leaves = append(s.leaves, entry{number, number, e.from})
+			case known >= before:
+				s.leaves[known].meet(number, e.from, &s.trees)
+			default:
+				s.toLeaves.put(known, number)
+			}
+		}
+		if err := s.pace.spend(1 + int(end-first)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAhead asks for what meetLeaves will read some regions later.
+func (s *search) readAhead(number uint32) {
+	const far, near = 24, 8
+	if number+far >= uint32(len(s.heads)) {
+		return
+	}
+	id := s.headID[number+far]
+	if end := s.leafExits[id]; end > s.leafExits[id+1] {
+		prefetch(unsafe.Pointer(&s.exits[end-1]))
+	}
+	id = s.headID[number+near]
+	for _, e := range s.exits[s.leafExits[id+1]:s.leafExits[id]] {
+		prefetch(unsafe.Pointer(&s.leafNumber[e.to]))
 	}
 }
 

@@ -6,8 +6,10 @@ type forest struct {
 	// links has, for each head greater than the current one, the way up in the
 	// search tree as far as paths have been compressed.
 	links []link
-	path  []uint32 // stack of compress
-	sink  uint32   // keeps reads ahead alive
+	// best is the entry that no other betters: by way of the root itself.
+	best link
+	path []uint32 // stack of compress
+	sink uint32   // keeps reads ahead alive
 	// compressed counts the heads that compress passed, ascended the steps up the
 	// unfinished dominator tree.
 	compressed, ascended uint64
@@ -21,16 +23,19 @@ type link struct {
 
 func (f *forest) semidominators() error {
 	f.links = make([]link, len(f.heads))
+	f.best = link{0, 1, f.starts[f.headID[1]]}
 	leaf := len(f.leaves) - 1
 	for i := uint32(len(f.heads) - 1); i > 0; i-- {
 		steps := 1
 		for ; leaf > 0 && f.leaves[leaf].parent == i; leaf-- {
 			from, to := f.toLeaves.get(uint32(leaf))
-			steps += f.improve(&f.leaves[leaf], i, f.toLeaves.seconds, from, to)
+			f.improve(&f.leaves[leaf], i, &f.toLeaves, from, to)
+			steps += int(to - from)
 		}
 		if i > 1 {
 			from, to := f.toHeads.get(i)
-			steps += f.improve(&f.heads[i], i, f.toHeads.seconds, from, to)
+			f.improve(&f.heads[i], i, &f.toHeads, from, to)
+			steps += int(to - from)
 			f.links[i] = link{f.heads[i].parent, f.heads[i].region, f.heads[i].at}
 		}
 		if err := f.pace.spend(steps); err != nil {
@@ -40,31 +45,52 @@ func (f *forest) semidominators() error {
 	return nil
 }
 
-// ahead is how many edges ahead links are read, because they lie anywhere.
-const ahead = 16
+// window is how many edges look ahead at a time.
+const window = 32
 
-// improve takes the edges from regions[from:to] into account, all of them greater
-// than limit.
-func (f *forest) improve(e *entry, limit uint32, regions []uint32, from, to uint32) int {
-	for i := to; i > from; i-- {
-		if i > ahead {
-			f.sink += f.links[regions[i-1-ahead]].up
+// lookAhead walks the ways that the next edges will go, all at once, so that the
+// links on them are in a cache when follow reads them one after the other.
+func (f *forest) lookAhead(regions []uint32, limit uint32) {
+	var at [window]uint32
+	n := copy(at[:], regions)
+	for range 8 {
+		going := 0
+		for _, v := range at[:n] {
+			if l := &f.links[v]; l.up > limit && !f.isBest(*l) {
+				at[going] = l.up
+				going++
+			}
 		}
-		l := f.follow(regions[i-1], limit)
+		n = going
+	}
+}
+
+// improve takes the edges from the regions s.seconds[from:to] into account, all of
+// them greater than limit.
+func (f *forest) improve(e *entry, limit uint32, s *shelf, from, to uint32) {
+	for i := to; i > from; i-- {
+		if e.region == f.best.region && e.at == f.best.at {
+			break
+		}
+		if i <= s.looked {
+			s.looked = i - min(i, window)
+			f.lookAhead(s.seconds[s.looked:i], limit)
+		}
+		l := f.follow(s.seconds[i-1], limit)
 		e.meet(l.region, l.at, &f.trees)
 	}
-	return int(to - from)
 }
 
 // follow is the best entry on the search tree's path from v up to, and without,
-// its first ancestor that is not greater than limit.
+// its first ancestor that is not greater than limit; or on a part of it, when that
+// is the best of all.
 func (f *forest) follow(v, limit uint32) link {
 	l := f.links[v]
-	if l.up <= limit {
+	if l.up <= limit || f.isBest(l) {
 		return l
 	}
 	up := f.links[l.up]
-	if up.up > limit {
+	if up.up > limit && !f.isBest(up) {
 		f.compress(l.up, limit)
 		up = f.links[l.up]
 	}
@@ -78,7 +104,7 @@ func (f *forest) follow(v, limit uint32) link {
 func (f *forest) compress(v, limit uint32) {
 	f.path = f.path[:0]
 	l := f.links[v]
-	for l.up > limit {
+	for l.up > limit && !f.isBest(l) {
 		f.path = append(f.path, v)
 		v = l.up
 		l = f.links[v]
@@ -90,6 +116,8 @@ func (f *forest) compress(v, limit uint32) {
 		f.links[v] = l
 	}
 }
+
+func (f *forest) isBest(l link) bool { return l.region == f.best.region && l.at == f.best.at }
 
 // join is l and, from where it leads, above.
 func (l link) join(above link, trees *ladder) link {

@@ -9,6 +9,7 @@ type shelf struct {
 	open    int
 	ends    []uint32
 	seconds []uint32
+	looked  uint32 // of seconds, those from here on have been looked ahead at
 }
 
 type box struct {
@@ -67,6 +68,7 @@ func (s *shelf) unpack(i int) {
 		s.ends[low]++
 	})
 	b.chunks = nil
+	s.looked = uint32(b.pairs)
 }
 
 func (b *box) each(visit func(low, second uint32)) {
