@@ -1,0 +1,206 @@
+package typing
+
+import (
+	"context"
+	"math/bits"
+
+	"postmortem/analyzer/graph"
+	"postmortem/coreread/exe"
+	"postmortem/coreread/goheap"
+	"postmortem/coreread/gort"
+	"postmortem/coreread/gotypes"
+	"postmortem/coreread/image"
+)
+
+// inference is the work on one heap.
+type inference struct {
+	ctx     context.Context
+	process *gort.Process
+	image   *image.Image
+	heap    *goheap.Heap
+	types   *gotypes.Universe
+	roots   *graph.Roots
+	locator *goheap.Locator
+	spans   []spanInfo
+	maps    mapTypes
+	chans   chanTypes
+
+	words      []Key // by object: entry and class
+	entries    []entry
+	byIdentity map[identity]index
+	mapOf      map[[2]gotypes.ID]gotypes.ID
+
+	// Objects to scan, and the spans that have such in the order in which they got the first.
+	pending []uint64 // by slot
+	first   []uint32 // index in pending of a span's first slot
+	queue   []int32  // ring
+	head    int
+	queued  int
+	waiting []bool // by span: is in the queue
+
+	batch    claims
+	limit    Class // no claim is stronger, see frames
+	rejected [rejectedSize]uint64
+	rescans  uint64 // bytes of objects that may still be scanned again
+	have     []uint64
+	want     []uint64
+
+	dynamic    dynamicTypes
+	parts      map[gotypes.ID]index // of a map: its buckets or groups
+	closures   map[image.Addr]index
+	later      []region // places to follow once nothing better is known
+	outer      []region // places outside of the heap
+	followed   map[place]struct{}
+	live       []image.Addr // words of stacks that are roots, by address; see conservative
+	values     []image.Addr // of the roots of the frame at hand
+	allValues  []image.Addr
+	readOnly   []image.Range
+	timers     timerTypes
+	conflicts  uint64
+	incomplete string
+}
+
+func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, roots *graph.Roots) *inference {
+	p := h.Process()
+	f := &inference{
+		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, locator: h.Locator(),
+		words:      make([]Key, h.Objects()),
+		entries:    make([]entry, 1, 1024),
+		byIdentity: make(map[identity]index, 1024),
+		mapOf:      make(map[[2]gotypes.ID]gotypes.ID),
+		limit:      classes,
+		have:       make([]uint64, window/64+1),
+		want:       make([]uint64, window/64+1),
+		parts:      make(map[gotypes.ID]index),
+		closures:   make(map[image.Addr]index),
+		followed:   make(map[place]struct{}),
+	}
+	f.readSpans()
+	f.entryOf(identity{form: TinyBlock})
+	f.entryOf(identity{form: StringData})
+	f.bindMaps()
+	f.bindChannels()
+	f.bindTimers()
+	f.bindReadOnly()
+	f.dynamic.bind(p)
+	slots := 0
+	f.first = make([]uint32, len(h.Spans))
+	for i := range h.Spans {
+		f.first[i] = uint32(slots)
+		if s := &h.Spans[i]; s.InUse() {
+			slots += s.AllocatedWords()
+			f.rescans += 4 * s.Bytes
+		}
+	}
+	f.pending = make([]uint64, slots)
+	f.queue = make([]int32, len(h.Spans))
+	f.waiting = make([]bool, len(h.Spans))
+	return f
+}
+
+// pend has an object scanned.
+func (f *inference) pend(span int32, slot uint32) {
+	f.pending[f.first[span]+slot/64] |= 1 << (slot % 64)
+	if f.waiting[span] {
+		return
+	}
+	f.waiting[span] = true
+	at := f.head + f.queued
+	if at >= len(f.queue) {
+		at -= len(f.queue)
+	}
+	f.queue[at] = span
+	f.queued++
+}
+
+// run scans objects until none that is to be scanned is left: span by span, so
+// that what lies together is read together.
+func (f *inference) run() {
+	for f.flush(); f.ctx.Err() == nil; {
+		if f.queued == 0 {
+			if f.outsideHeap(); f.queued == 0 {
+				return
+			}
+		}
+		span := f.queue[f.head]
+		if f.head++; f.head == len(f.queue) {
+			f.head = 0
+		}
+		f.queued--
+		f.waiting[span] = false
+		f.scanSpan(span)
+		f.flush()
+	}
+	f.incomplete = "the time was over"
+}
+
+// scanSpan scans the objects of a span that are to be scanned.
+func (f *inference) scanSpan(span int32) {
+	s := &f.heap.Spans[span]
+	pending := f.pending[f.first[span]:]
+	for w := range s.AllocatedWords() {
+		todo := pending[w]
+		if todo == 0 {
+			continue
+		}
+		pending[w] = 0
+		allocated, first := f.heap.Allocated(s, w)
+		for ; todo != 0; todo &= todo - 1 {
+			bit := todo & -todo
+			o := first + goheap.Object(bits.OnesCount64(allocated&(bit-1)))
+			slot := uint64(w)*64 + uint64(bits.TrailingZeros64(todo))
+			if mem := s.Value(uint32(slot)); mem != nil {
+				f.scan(index(f.words[o]&indexMask), s.Start+image.Addr(slot*s.ElemBytes+s.Header), mem)
+			}
+		}
+	}
+}
+
+// result turns the work into what others read.
+func (f *inference) result() *Result {
+	r := &Result{Conflicts: f.conflicts, Incomplete: f.incomplete, types: f.types}
+	r.Table = make([]Entry, len(f.entries))
+	used := make([]bool, len(f.entries))
+	for i := range f.heap.Spans {
+		s := &f.heap.Spans[i]
+		for o := s.First; o < s.First+goheap.Object(s.Count); o++ {
+			w := f.words[o]
+			c := &r.ByClass[classOf(w)]
+			c.Objects++
+			c.Bytes += s.ElemBytes
+			used[w&indexMask] = true
+			f.words[o] = w & indexMask
+		}
+	}
+	r.Of = f.words
+	for i := range f.entries {
+		e := &f.entries[i]
+		r.Table[i] = Entry{Type: e.typ, Form: e.form, Map: e.m, Code: e.code, Size: e.size}
+		if used[i] && i != 0 {
+			r.Table[i].Name = f.name(e)
+		}
+	}
+	return r
+}
+
+// codeName returns the name of the function at an address as a traceback prints it.
+func (f *inference) codeName(pc image.Addr) string {
+	if fn, ok := f.funcAt(pc); ok {
+		return exe.PrintName(fn.Name())
+	}
+	return pc.String()
+}
+
+// bindReadOnly finds the binary's memory that never changes.
+func (f *inference) bindReadOnly() {
+	for _, s := range f.process.Exe.Segments() {
+		if !s.Writable() {
+			f.readOnly = append(f.readOnly, image.Range{Start: s.Start.Add(f.process.Bias), End: s.End.Add(f.process.Bias)})
+		}
+	}
+}
+
+// funcAt returns the function whose code holds an address.
+func (f *inference) funcAt(pc image.Addr) (exe.Func, bool) {
+	return f.process.Exe.Funcs().Find(f.process.Static(pc))
+}
