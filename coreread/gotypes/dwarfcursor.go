@@ -39,7 +39,6 @@ const (
 	attrGoElem    = 0x2902
 	attrEmbedded  = 0x2903
 	attrGoRuntime = 0x2904
-	attrGoDict    = 0x2906
 	attrGoClosure = 0x2907
 
 	formAddr          = 0x01

@@ -168,7 +168,6 @@ type die struct {
 	closure  uint64 // offset in the closure
 	embedded bool
 	result   bool
-	dict     bool // its type is a type argument
 }
 
 // die reads the DIE whose head was read.
@@ -211,8 +210,6 @@ func (u *unit) die(c *cursor, a *abbrev, offset uint64) die {
 			d.embedded = v.n != 0
 		case attrVarParam:
 			d.result = v.n != 0
-		case attrGoDict:
-			d.dict = true
 		}
 	}
 	return d

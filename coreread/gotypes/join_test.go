@@ -171,3 +171,46 @@ func TestMapsAsTheCompilerLaysThemOut(t *testing.T) {
 		}
 	}
 }
+
+// TestClosuresAsDWARFHasThem compares the structs that the code makes with what
+// DWARF says of the captured variables since Go 1.23: their offsets and types.
+func TestClosuresAsDWARFHasThem(t *testing.T) {
+	u, s := universeOf(t, "rich-crashserver-1.27.3-plain")
+	d := u.debug()
+	checked := 0
+	for _, f := range d.funcs {
+		id, ok := u.Closure(f.pc.Add(s.Bias))
+		if !ok {
+			continue
+		}
+		fields := make(map[uint64]string)
+		for _, f := range u.Type(id).Fields {
+			fields[f.Offset] = u.Type(f.Type).Name
+		}
+		fn, unit, c, _ := d.at(f.offset)
+		for depth := 1; fn.children && depth > 0 && !c.bad; {
+			at := c.at
+			a := unit.head(&c)
+			if a == nil {
+				depth--
+				continue
+			}
+			x := unit.die(&c, a, at)
+			if a.children {
+				depth++
+			}
+			if x.closure == 0 || depth > 1 {
+				continue
+			}
+			// What is captured by value and moved to the heap within the closure is called &name too.
+			want := u.Type(u.debugType(x.typ)).Name
+			if got := fields[x.closure]; got != want && !(x.name[0] == '&' && "*"+got == want) {
+				t.Errorf("%s at %d of %s is a %s, want a %s", x.name, x.closure, fn.name, got, want)
+			}
+			checked++
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d captured variables", checked)
+	}
+}

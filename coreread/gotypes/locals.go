@@ -114,21 +114,12 @@ func (w *localWalk) variable(x *die, inlined bool) {
 	if strings.Contains(v.Name, ".") {
 		return // made by the compiler: a dictionary, or a word of a variable, whose type says little
 	}
-	if !w.shaped(typ) {
-		v.Type = w.universe.debugType(typ)
-	}
+	v.Type = w.universe.debugType(typ)
 	size := w.universe.Type(v.Type).Size
 	for _, p := range pieces(location, size) {
 		v.Offset, v.From, v.Bytes = p.offset, p.from, p.bytes
 		w.found = append(w.found, v)
 	}
-}
-
-// shaped reports whether a type is that of generic code for several types: it
-// names one of them, and any of the others may be meant.
-func (w *localWalk) shaped(typ uint64) bool {
-	x, _, _, ok := w.debug.at(typ)
-	return ok && (x.dict || strings.Contains(string(x.name), "go.shape."))
 }
 
 // piece is a part of a variable in memory: bytes of it, from the byte from on, at

@@ -78,11 +78,11 @@ func descriptorOf(t reflect.Type) image.Addr {
 type local struct {
 	A int
 	B *string
-	c []map[string]any
+	C []map[string]any
 	D [3]struct{ X, Y *local }
 }
 
-type generic[T any] struct{ value T }
+type generic[T any] struct{ Value T }
 
 // TestReflect holds types of this process against what reflect says of them, also
 // those that reflect makes now.

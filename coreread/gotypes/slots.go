@@ -1,6 +1,9 @@
 package gotypes
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // SlotKind is what a place of a value holds that leads to other memory.
 type SlotKind uint8
@@ -165,8 +168,20 @@ func (w *slotWalk) emit(base uint64, s Slot) bool {
 	return w.visit(s)
 }
 
-// slotOf returns the slot that a value of a type without parts is.
+// slotOf returns the slot that a value of a type without parts is. Generic code
+// stands for several types, and its own type of a pointer (go.shape.*uint8) or of what one leads to
+// (*main.List[go.shape.int]) for theirs: what such a slot leads to is unknown.
 func (u *Universe) slotOf(id ID, t *Type) (Slot, bool) {
+	s, ok := u.plainSlot(id, t)
+	if ok && s.Elem != 0 && s.Kind != StringData && strings.Contains(t.Name, "go.shape.") {
+		if s.Elem = 0; s.Kind == Pointer {
+			s.Kind = UnsafePointer
+		}
+	}
+	return s, ok
+}
+
+func (u *Universe) plainSlot(id ID, t *Type) (Slot, bool) {
 	switch t.Kind {
 	case reflect.Pointer:
 		return Slot{Kind: Pointer, Elem: t.Elem}, true
