@@ -70,6 +70,9 @@ func (c *collector) runtime(r *goroots.Reader) {
 	r.Specials(c.heap, func(s *goroots.Special) {
 		switch s.Kind {
 		case layout.SpecialFinalizer:
+			// The object itself is not marked, but a finalizer that is found to be due
+			// keeps it until it has run.
+			enter(Finalizers)(goroots.Slot{At: s.At, Value: s.Object, Kind: goroots.Finalizer})
 			r.Referents(c.heap, s, enter(Finalizers))
 			s.Roots(enter(Finalizers))
 		case layout.SpecialCleanup:

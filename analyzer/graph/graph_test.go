@@ -96,7 +96,7 @@ func TestMarkedIsReachable(t *testing.T) {
 		if marked > 0 {
 			t.Logf("%d marked, %d of them not reachable", marked, lost)
 		}
-		if lost*200 > marked {
+		if lost*1000 > marked {
 			t.Errorf("%d of %d marked objects are not reachable", lost, marked)
 		}
 	})
@@ -107,19 +107,19 @@ func TestMarkedIsReachable(t *testing.T) {
 func TestRetained(t *testing.T) {
 	eachWhole(t, func(t *testing.T, c *testcores.Core) {
 		g := build(t, c)
-		if g.Heap.Objects() > 5000 {
-			t.Skipf("%d objects are many for brute force", g.Heap.Objects())
-		}
 		d, err := g.Dominate(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for node := uint32(0); node < uint32(g.Edges.Nodes()); node++ {
-			if !d.Reached(node) || node%7 != 0 && d.Retained[node] < 4096 {
+		// Brute force takes the square of the nodes: every so many are checked, and
+		// of a large heap fewer. The holders are at the end.
+		n := uint32(g.Edges.Nodes())
+		for node := n - 1; node < n; node -= 1 + n*n/1_000_000 {
+			if !d.Reached(node) {
 				continue
 			}
-			if want := withoutNode(g, d, node); d.Retained[node] != want {
-				t.Fatalf("node %d retains %d bytes, without it %d are unreachable", node, d.Retained[node], want)
+			if want := withoutNode(g, d, node); d.Retained(node) != want {
+				t.Fatalf("node %d retains %d bytes, without it %d are unreachable", node, d.Retained(node), want)
 			}
 		}
 	})

@@ -45,6 +45,7 @@ func (h *Heap) readArenas(mheap image.Addr) error {
 	})
 	h.Arenas = slices.Compact(h.Arenas)
 	h.headers = h.process.Layout().Has(layout.AllocHeaders)
+	h.scanIndexWaits = h.process.Layout().Has(layout.ScanIndexWaits)
 	h.inlineMarks = h.process.Layout().Has(layout.GreenTea)
 	return h.bindBitmaps(mheap)
 }

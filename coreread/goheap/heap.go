@@ -38,19 +38,20 @@ type Heap struct {
 	// Marking says that the collector was marking: mark bits are those of an unfinished cycle.
 	Marking bool
 
-	process     *gort.Process
-	types       *gotypes.Universe
-	headers     bool          // pointers are told by bitmaps in spans and malloc headers (1.22)
-	inlineMarks bool          // spans of small objects end in mark bits (Green Tea)
-	bitmaps     []arenaBitmap // by arena, until 1.21
-	offsets     offsets
-	index       pageIndex
-	slots       []slotWord // allocated slots of all spans, 64 at a time
-	firsts      []Object   // Spans[i].First, for SpanOf
-	objects     int
-	masks       maskCache
-	pointers    []uint64 // of all spans, 64 words each; see PreparePointers
-	pointerAt   []uint32 // by span, index in pointers
+	process        *gort.Process
+	types          *gotypes.Universe
+	headers        bool          // pointers are told by bitmaps in spans and malloc headers (1.22)
+	scanIndexWaits bool          // see layout.ScanIndexWaits
+	inlineMarks    bool          // spans of small objects end in mark bits (Green Tea)
+	bitmaps        []arenaBitmap // by arena, until 1.21
+	offsets        offsets
+	index          pageIndex
+	slots          []slotWord // allocated slots of all spans, 64 at a time
+	firsts         []Object   // Spans[i].First, for SpanOf
+	objects        int
+	masks          maskCache
+	pointers       []uint64 // of all spans, 64 words each; see PreparePointers
+	pointerAt      []uint32 // by span, index in pointers
 }
 
 // slotWord is 64 slots of a span: which are allocated, and the number of the

@@ -227,7 +227,16 @@ func (h *Heap) decodeSlots(s *Span, b []byte, sweepGen uint32) bool {
 			s.LargeType = image.Addr(o.largeType.read(b, order))
 		}
 	}
-	switch order.Uint32(b[o.spanSweepGen:]) - sweepGen {
+	h.setSweepState(s, order.Uint32(b[o.spanSweepGen:])-sweepGen)
+	if h.scanIndexWaits && (h.Marking || s.Unswept) {
+		s.settled = s.freeIndex
+	}
+	return true
+}
+
+// setSweepState says how far sweeping is, by the span's generation less the heap's.
+func (h *Heap) setSweepState(s *Span, ahead uint32) {
+	switch ahead {
 	case ^uint32(1), ^uint32(0): // sweepgen-2: to be swept; -1: being swept
 		s.Unswept = true
 	case 1: // cached before sweeping began
@@ -235,5 +244,4 @@ func (h *Heap) decodeSlots(s *Span, b []byte, sweepGen uint32) bool {
 	case 3:
 		s.Cached = true
 	}
-	return true
 }

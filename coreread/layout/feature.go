@@ -84,6 +84,9 @@ const (
 	// SpanLimitIsObjects: mspan.limit of a span in use is the end of its objects;
 	// before, of its pages (mheap.go).
 	SpanLimitIsObjects
+	// ScanIndexWaits: mspan.freeIndexForScan stays behind freeindex while the
+	// collector marks, since what is made then is marked already (malloc.go).
+	ScanIndexWaits
 	// CleanupGoroutines: cleanups run on goroutines of their own; before, on the
 	// finalizer's (mcleanup.go).
 	CleanupGoroutines
@@ -163,6 +166,7 @@ var featureRows = []featureRow{
 	{feature: GreenTea, since: 2600, experiment: "greenteagc"},
 	{feature: SpanLimitIsObjects, since: 2311, until: 2400},
 	{feature: SpanLimitIsObjects, since: 2405},
+	{feature: ScanIndexWaits, since: 2500},
 	{feature: CleanupGoroutines, since: 2500},
 
 	{feature: ProfileCycleHasFlag, since: 1900},
