@@ -1,6 +1,9 @@
 package gotypes
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Numbers of DWARF (version 5, section 7) that a Go toolchain or a C compiler
 // beside it writes.
@@ -163,14 +166,16 @@ func (c *cursor) sleb() int64 {
 
 // text reads up to a NUL, which it passes.
 func (c *cursor) text() []byte {
-	from := c.at
-	for !c.bad {
-		if c.u8() == 0 {
-			break
-		}
-	}
-	if c.bad {
+	if c.bad || c.at > uint64(len(c.data)) {
+		c.bad = true
 		return nil
 	}
-	return c.data[from : c.at-1]
+	rest := c.data[c.at:]
+	n := bytes.IndexByte(rest, 0)
+	if n < 0 {
+		c.bad = true
+		return nil
+	}
+	c.at += uint64(n) + 1
+	return rest[:n]
 }

@@ -15,7 +15,7 @@ func (u *Universe) ByName(name string) (ID, bool) {
 
 // readNames decodes every type that the linker lists and those that these lead to.
 func (u *Universe) readNames() map[string]ID {
-	x := index{universe: u, names: make(map[string]ID), seen: make(map[ID]bool)}
+	x := index{universe: u, names: make(map[string]ID)}
 	for _, addr := range u.bin.Types().Listed() {
 		x.meet(u.ref(addr.Add(u.bias)))
 	}
@@ -38,12 +38,18 @@ func (u *Universe) readNames() map[string]ID {
 type index struct {
 	universe *Universe
 	names    map[string]ID
-	seen     map[ID]bool
+	seen     []bool // by number
 	queue    []ID
 }
 
 func (x *index) meet(id ID) {
-	if id != 0 && !x.seen[id] {
+	if id == 0 {
+		return
+	}
+	if n := int(id) + 1 - len(x.seen); n > 0 {
+		x.seen = append(x.seen, make([]bool, n)...)
+	}
+	if !x.seen[id] {
 		x.seen[id] = true
 		x.queue = append(x.queue, id)
 	}
