@@ -33,7 +33,7 @@ func classify(g *Graph, root uint32, pace *pacer) (*classes, error) {
 	if err := g.checkNode(root); err != nil {
 		return nil, err
 	}
-	c := &classes{blocks: make([]block, (g.Nodes()+63)/64)}
+	c := &classes{blocks: bulk[block]((g.Nodes() + 63) / 64)}
 	if err := c.findLeaves(g); err != nil {
 		return nil, err
 	}

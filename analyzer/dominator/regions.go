@@ -35,13 +35,13 @@ type exit struct {
 func divide(g *Graph, c *classes, pace *pacer) (*regions, error) {
 	r := &regions{
 		classes: c, g: g,
-		place:     make([]uint32, c.inner),
-		trees:     ladder{up: make([]uint32, g.Nodes())},
-		starts:    make([]uint32, c.heads+1),
-		exits:     make([]exit, len(g.Targets)-c.single),
-		headExits: make([]uint32, c.heads+1),
-		leafExits: make([]uint32, c.heads+1),
-		idom:      make([]uint32, g.Nodes()),
+		place:     bulk[uint32](c.inner),
+		trees:     ladder{up: bulk[uint32](g.Nodes())},
+		starts:    bulk[uint32](c.heads + 1),
+		exits:     bulk[exit](len(g.Targets) - c.single),
+		headExits: bulk[uint32](c.heads + 1),
+		leafExits: bulk[uint32](c.heads + 1),
+		idom:      bulk[uint32](g.Nodes()),
 	}
 	for v := range r.idom {
 		r.idom[v] = None

@@ -43,11 +43,11 @@ type frame struct {
 func newSearch(r *regions, pace *pacer) *search {
 	return &search{
 		regions: r, pace: pace,
-		headNumber: make([]uint32, r.classes.heads),
-		leafNumber: make([]uint32, r.classes.leaves),
-		headID:     append(make([]uint32, 0, r.classes.heads+1), 0),
-		heads:      append(make([]entry, 0, r.classes.heads+1), entry{}),
-		leaves:     append(make([]entry, 0, r.classes.leaves+1), entry{}),
+		headNumber: bulk[uint32](r.classes.heads),
+		leafNumber: bulk[uint32](r.classes.leaves),
+		headID:     append(bulk[uint32](r.classes.heads + 1)[:0], 0),
+		heads:      append(bulk[entry](r.classes.heads + 1)[:0], entry{}),
+		leaves:     append(bulk[entry](r.classes.leaves + 1)[:0], entry{}),
 		toHeads:    newShelf(r.classes.heads + 1),
 		toLeaves:   newShelf(r.classes.leaves + 1),
 	}

@@ -22,7 +22,7 @@ type link struct {
 }
 
 func (f *forest) semidominators() error {
-	f.links = make([]link, len(f.heads))
+	f.links = bulk[link](len(f.heads))
 	f.best = link{0, 1, f.starts[f.headID[1]]}
 	leaf := len(f.leaves) - 1
 	for i := uint32(len(f.heads) - 1); i > 0; i-- {
