@@ -44,8 +44,9 @@ var (
 )
 
 // eachBucket calls visit with the buckets of a type, newest first. A bucket whose
-// record is absent is left out; the list ends where a header is absent or
-// impossible. Either is a gap. budget is how many bytes buckets may still take.
+// record is absent is left out, a stack ends where its memory does; the list ends
+// where a header is absent or impossible. Each is a gap. budget is how many bytes
+// buckets may still take.
 func (ps *Profiles) eachBucket(t bucketType, budget *uint64, seen map[image.Addr]uint32, visit func(found)) {
 	head, ok := ps.global(lists[t].variable, 0, 8, t.effect())
 	if !ok {
@@ -72,6 +73,9 @@ func (ps *Profiles) eachBucket(t bucketType, budget *uint64, seen map[image.Addr
 		if b.record, err = ps.p.Image.Bytes(ps.record(b.Bucket), ps.recordBytes(t)); err != nil {
 			ps.bucketGap(t, at, err)
 		} else {
+			if n := ps.p.Image.Missing(image.Range{Start: ps.stackStart(b.Bucket), End: ps.record(b.Bucket)}); n > 0 {
+				ps.bucketGap(t, at, fmt.Errorf("%d bytes of its stack are not in the core", n))
+			}
 			visit(b)
 		}
 		at = next
@@ -103,9 +107,11 @@ func (ps *Profiles) bucketAt(at image.Addr, t bucketType) (b found, next image.A
 	return b, image.Addr(order.Uint64(header[o.next:])), nil
 }
 
+func (ps *Profiles) stackStart(b Bucket) image.Addr { return b.Addr + image.Addr(ps.offsets.header) }
+
 // record returns where the counts of b are: behind its stack.
 func (ps *Profiles) record(b Bucket) image.Addr {
-	return b.Addr + image.Addr(ps.offsets.header+8*uint64(b.depth))
+	return ps.stackStart(b) + 8*image.Addr(b.depth)
 }
 
 func (ps *Profiles) recordBytes(t bucketType) uint64 {
@@ -119,12 +125,11 @@ func (ps *Profiles) recordBytes(t bucketType) uint64 {
 // first: return addresses, and where a call was inlined one more than the address
 // of the instruction that marks it. It ends where the memory does, or at a zero.
 func (ps *Profiles) stack(b Bucket) []image.Addr {
-	data := ps.p.Image.Present(image.Range{Start: b.Addr + image.Addr(ps.offsets.header), End: ps.record(b)})
-	pcs := make([]image.Addr, 0, len(data)/8)
-	for ; len(data) >= 8; data = data[8:] {
-		pc := image.Addr(ps.p.Image.ByteOrder().Uint64(data))
+	pcs := make([]image.Addr, 0, b.depth)
+	for c, at := ps.p.Image.Cursor(), ps.stackStart(b); at < ps.record(b); at += 8 {
+		pc := c.Addr(at)
 		if pc == 0 {
-			break
+			break // absent memory too
 		}
 		pcs = append(pcs, pc)
 	}

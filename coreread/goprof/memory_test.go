@@ -78,6 +78,7 @@ func TestDamagedLists(t *testing.T) {
 		{"circle", func(w *world, first, second uint64) { w.words[first+w.offset("runtime.bucket", "allnext")] = second }, 2, "circle"},
 		{"absent header", func(w *world, first, _ uint64) { delete(w.words, first) }, 1, "not in the core"},
 		{"absent record", func(w *world, first, _ uint64) { delete(w.words, w.next-8) }, 1, "not in the core"},
+		{"absent stack", func(w *world, first, _ uint64) { delete(w.words, first+w.lay.Struct("runtime.bucket").Size()) }, 2, "of its stack"},
 		{"another type", func(w *world, first, _ uint64) { w.words[first+w.offset("runtime.bucket", "typ")] = 2 }, 1, "type is 2"},
 		{"deep stack", func(w *world, first, _ uint64) { w.words[first+w.offset("runtime.bucket", "nstk")] = 1 << 40 }, 1, "words"},
 		{"more than there is", func(w *world, first, _ uint64) { w.words[first+w.offset("runtime.bucket", "nstk")] = 1000 }, 1, "more memory"},
