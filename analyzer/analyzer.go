@@ -22,6 +22,8 @@ type Config struct {
 	ShowValues bool              // show contents of memory that are hidden by default
 	ShowLabels map[string]bool   // profiler labels whose values are shown
 	Redact     bool              // hide what the runtime printed
+	NoHeap     bool              // skip the heap
+	Profiles   bool              // make profiles, too
 }
 
 func (c Config) showLabel(key string) bool { return c.ShowValues || c.ShowLabels[key] }
@@ -36,11 +38,14 @@ type analysis struct {
 	doc        *facts.Document
 
 	crashDoubts []error // what about the cause of death could not be read
+	heapProblem string  // why the heap part is absent or not whole, "" when it is
+	profiles    []Profile
 }
 
-// Analyze writes the facts of the process. When ctx ends, the parts that are not
-// done are gaps of the report.
-func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) *facts.Document {
+// Analyze writes the facts of the process, and with cfg.Profiles its profiles;
+// those read the snapshot when they are written. When ctx ends, the parts that
+// are not done are gaps of the report.
+func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.Document, []Profile) {
 	info, _ := snap.Exe.BuildInfo() // a binary without one has no modules to name
 	a := &analysis{
 		cfg:    cfg,
@@ -67,7 +72,8 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) *facts.Do
 	a.describeScheduler()
 	a.describeGC()
 	a.describeCrash(ctx)
+	a.describeHeap(ctx)
 	a.judge()
 	a.describeCompleteness()
-	return a.doc
+	return a.doc, a.profiles
 }

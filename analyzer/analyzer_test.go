@@ -29,7 +29,8 @@ func analyze(t *testing.T, c *testcores.Core, cfg analyzer.Config) *facts.Docume
 			t.Error(err)
 		}
 	})
-	return analyzer.Analyze(context.Background(), snap, cfg)
+	doc, _ := analyzer.Analyze(context.Background(), snap, cfg)
+	return doc
 }
 
 // TestAgainstPrint holds the document of every committed core against what the
@@ -215,7 +216,7 @@ func TestOutOfBudget(t *testing.T) {
 	defer snap.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	doc := analyzer.Analyze(ctx, snap, analyzer.Config{})
+	doc, _ := analyzer.Analyze(ctx, snap, analyzer.Config{})
 	if s := doc.Completeness.Sections[facts.PartGoroutines]; s.State != facts.SectionPartial || !s.Why.Known {
 		t.Errorf("goroutines are %+v, want partial with a reason", s)
 	}
@@ -251,7 +252,7 @@ func TestForced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
+	doc, _ := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
 	if doc.Completeness.Identity != facts.IdentityMismatchForced || doc.Verdict.Confidence != facts.ConfidencePossible {
 		t.Errorf("identity %s, confidence %s", doc.Completeness.Identity, doc.Verdict.Confidence)
 	}

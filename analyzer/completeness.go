@@ -130,6 +130,14 @@ func (a *analysis) describeSections() {
 	state(facts.PartGoroutines, d.Goroutines != nil, lost)
 	state(facts.PartThreads, d.Threads != nil, "")
 	state(facts.PartScheduler, d.Scheduler != nil, absence(d.Scheduler == nil, "the scheduler's state is not in the core"))
+	if a.cfg.NoHeap {
+		c.Sections[facts.PartHeap] = facts.Section{State: facts.SectionSkipped, Why: facts.Some("--no-heap")}
+	} else {
+		state(facts.PartHeap, d.Heap != nil, a.heapProblem)
+	}
+	if d.Heap != nil {
+		c.UnknownTypeBytes = d.Heap.UnknownTypeBytes
+	}
 	state(facts.PartGC, d.GC != nil, absence(d.GC == nil, "the collector's state is not in the core"))
 }
 

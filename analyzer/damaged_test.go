@@ -50,7 +50,7 @@ func TestCutCoreTellsNoOtherDeath(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			doc := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
+			doc, _ := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
 			state := doc.Completeness.Sections[facts.PartCrash].State
 			switch {
 			case doc.Crash.Kind == tt.kind:
@@ -88,7 +88,7 @@ func TestNotesGoneTellNoSnapshot(t *testing.T) {
 	if snap, err = coreread.Load(input.Memory("core", core), input.Memory("bin", binary), false); err != nil {
 		t.Fatal(err)
 	}
-	doc := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
+	doc, _ := analyzer.Analyze(context.Background(), snap, analyzer.Config{})
 	if doc.Crash.Kind != facts.CrashPanic {
 		t.Errorf("without notes the panic is %s: %s", doc.Crash.Kind, doc.Verdict.Title)
 	}

@@ -21,9 +21,12 @@ func describeAccounting(h *goheap.Heap, snap *coreread.Snapshot, doc *facts.Heap
 	accountProgram(l, snap)
 	accountSystem(l, snap)
 	accountStacks(l, snap)
-	l.line("memory that Go does not know (C and others)", l.unclaimed())
-	doc.Accounting = l.lines
+	doc.Accounting = append(l.lines, facts.AccountLine{What: unknownToGo, Bytes: l.unclaimed()})
 }
+
+// unknownToGo is the last line: what C allocated, and what nothing in the core
+// explains. The dynamic loader has a few pages of it in every process.
+const unknownToGo = "memory that Go does not know (C and others)"
 
 // ledger gives every byte of the accessible memory to one line: who claims it
 // first has it.
@@ -156,6 +159,7 @@ func accountRuntime(l *ledger, h *goheap.Heap) {
 	l.claim("runtime: index of the heap", m.Index...)
 	l.claim("runtime: mark and allocation bits", m.Bits...)
 	l.claim("runtime: table of profile records", m.Profiles...)
+	l.claim("runtime: queues of the collector", m.Queues...)
 }
 
 // accountProgram claims the executable's own memory, to the ends of its pages.

@@ -122,6 +122,8 @@ func (fl *analyzeFlags) analysis() (analyzer.Config, error) {
 		ShowValues: fl.showValues,
 		ShowLabels: map[string]bool{},
 		Redact:     fl.redact,
+		NoHeap:     fl.noHeap,
+		Profiles:   fl.profiles.dir != "",
 	}
 	for _, m := range fl.meta {
 		k, v, ok := strings.Cut(m, "=")

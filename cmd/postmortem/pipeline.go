@@ -17,7 +17,11 @@ func pipeline(ctx context.Context, core coreread.Config, analysis analyzer.Confi
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	doc := analyzer.Analyze(ctx, snap, analysis)
-	export(nil)
+	doc, found := analyzer.Analyze(ctx, snap, analysis)
+	var list []profile
+	for _, p := range found {
+		list = append(list, profile{p.Name, p.Write})
+	}
+	export(list)
 	return doc, nil
 }

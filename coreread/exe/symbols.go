@@ -2,11 +2,9 @@ package exe
 
 import (
 	"bytes"
-	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
-	"slices"
 
 	"postmortem/coreread/image"
 )
@@ -135,29 +133,6 @@ func (b *Binary) Symbol(name string) (Symbol, bool) {
 		return !ok
 	})
 	return found, ok
-}
-
-// Variable is a variable that the symbol table names.
-type Variable struct {
-	Name string // with its package, like "main.cache"
-	Symbol
-}
-
-// maxVariables bounds the variables that are listed.
-const maxVariables = 1 << 22
-
-// Variables returns the variables in the range by address, the first of those
-// that share one. A binary without a symbol table has none.
-func (b *Binary) Variables(in image.Range) []Variable {
-	var list []Variable
-	b.eachSymbol("", func(kind elf.SymType, name []byte, s Symbol) bool {
-		if kind == elf.STT_OBJECT && s.Size > 0 && in.Contains(s.Addr) {
-			list = append(list, Variable{Name: string(name), Symbol: s})
-		}
-		return len(list) < maxVariables
-	})
-	slices.SortStableFunc(list, func(a, b Variable) int { return cmp.Compare(a.Addr, b.Addr) })
-	return slices.CompactFunc(list, func(a, b Variable) bool { return a.Addr == b.Addr })
 }
 
 // Global returns the address of a variable, like "runtime.allgs", and how it was
