@@ -69,7 +69,7 @@ type Truth struct {
 // the array behind a slice, map[K]V for a map's header, chan T, chan T buffer, func F for a closure), unless said otherwise.
 type Heap struct {
 	Live    map[string]int `json:"live"`    // reachable, and what points to them says their type
-	Loose   map[string]int `json:"loose"`   // reachable, but by interior and unsafe pointers only
+	Loose   map[string]int `json:"loose"`   // reachable, but only by interior and unsafe pointers, generic closures and, timers since Go 1.23, by pointers of another type
 	Dead    map[string]int `json:"dead"`    // unreachable since the last collection, in swept spans
 	Weak    map[string]int `json:"weak"`    // as Dead, but with weak pointers to them
 	Doomed  map[string]int `json:"doomed"`  // as Dead, but with a finalizer that keeps what they point to

@@ -118,6 +118,7 @@ func whileMarking() {
 
 // startMarking returns as soon as a collection marks; no other goroutine runs until the caller lets it.
 func startMarking() {
+	expect(live, "main.droppedAfter", 50)
 	settle()
 	runtime.GOMAXPROCS(1)
 	for i := 0; i < 300; i++ {

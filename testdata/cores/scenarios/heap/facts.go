@@ -7,7 +7,7 @@ type kind int
 
 const (
 	live       kind = iota // reachable, and what points to them says their type
-	loose                  // reachable, but nothing that points to them says their type: interior and unsafe pointers, tiny blocks
+	loose                  // reachable, but nothing that points to them says their type: interior and unsafe pointers, generic closures, timers since Go 1.23
 	dead                   // unreachable since the last collection, in a swept span
 	onlyWeakly             // as dead, but for a weak pointer
 	doomed                 // as dead, but for a finalizer that keeps what they point to

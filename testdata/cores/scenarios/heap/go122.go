@@ -2,6 +2,6 @@
 
 package main
 
-const timerType, tickerType = "time.Timer", "time.Ticker"
+const timerType, tickerType, timerKind = "time.Timer", "time.Ticker", live
 
 func uniques() {}

@@ -4,8 +4,8 @@ package main
 
 import "unique"
 
-// timerType is what time.NewTimer and time.NewTicker allocate, and time.AfterFunc.
-const timerType, tickerType = "runtime.timeTimer", "runtime.timeTimer"
+// timerType and tickerType are what timers really are: what points to them says time.Timer and time.Ticker.
+const timerType, tickerType, timerKind = "runtime.timeTimer", "runtime.timeTimer", loose
 
 type uniqueValue struct {
 	a, b int

@@ -34,14 +34,14 @@ func versioned() {
 		runtime.AddCleanup(cleaneds[i], func(*cleanupArg) {}, new(cleanupArg))
 	}
 	expect(live, "main.cleaned", 6)
-	expect(live, "main.cleanupArg", 6)
+	expect(loose, "main.cleanupArg", 6)
 	for i := 0; i < 8; i++ {
 		runtime.AddCleanup(new(cleaned), func(a *queuedCleanup) {
 			<-never
 			runtime.KeepAlive(a)
 		}, new(queuedCleanup))
 	}
-	expect(live, "main.queuedCleanup", 8)
+	expect(loose, "main.queuedCleanup", 8)
 	expect(garbage, "main.cleaned", 8)
 }
 

@@ -3,6 +3,8 @@ package main
 import "strconv"
 
 type (
+	setKey          string
+	flatKey         uint32
 	smallMapValue   struct{ n, m, o int }
 	largeMapValue   struct{ p *largeMapLeaf }
 	largeMapLeaf    struct{ n [5]int }
@@ -26,8 +28,8 @@ type (
 var (
 	smallMap   map[int]*smallMapValue
 	largeMap   map[int64]*largeMapValue
-	setMap     map[string]struct{}
-	flatMap    map[uint32]uint32
+	setMap     map[setKey]struct{}
+	flatMap    map[flatKey]uint32
 	bigMap     map[bigKey]bigElem
 	growingMap map[int32]*growingMapValue
 	thinMap    map[uint16]*thinMapValue
@@ -58,14 +60,14 @@ func maps() {
 	expect(live, "main.largeMapLeaf", 3000)
 	expect(live, "map[int64]*main.largeMapValue", 1)
 
-	setMap = map[string]struct{}{}
-	flatMap = map[uint32]uint32{}
+	setMap = map[setKey]struct{}{}
+	flatMap = map[flatKey]uint32{}
 	for i := 0; i < 200; i++ {
-		setMap["member number "+strconv.Itoa(1000+i)] = struct{}{}
-		flatMap[uint32(i)] = 1
+		setMap[setKey("member number "+strconv.Itoa(1000+i))] = struct{}{}
+		flatMap[flatKey(i)] = 1
 	}
-	expect(live, "map[string]struct {}", 1)
-	expect(live, "map[uint32]uint32", 1)
+	expect(live, "map[main.setKey]struct {}", 1)
+	expect(live, "map[main.flatKey]uint32", 1)
 
 	bigMap = map[bigKey]bigElem{}
 	for i := 0; i < 40; i++ {

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -32,12 +33,13 @@ func startProfiles() {
 	}
 }
 
-// writeProfiles leaves the profiles beside the core. That of the heap is as of the last collection, and the collector's
-// next one is what would change it.
+// writeProfiles leaves the profiles beside the core. That of the heap is as of the last collection, and only another one
+// would change it.
 func writeProfiles() {
 	if runtime.MemProfileRate != 2<<10 {
 		return
 	}
+	debug.SetGCPercent(-1) // what the writing leaves behind would start the next one
 	for _, name := range []string{"heap", "block", "mutex"} {
 		f, err := os.Create(name + ".pb.gz")
 		if err == nil {

@@ -168,6 +168,7 @@ type (
 	deeper    struct{ *innermost }
 	innermost struct{ n [12]int }
 	tiny      struct{ a, b byte }
+	repeated  string
 )
 
 var (
@@ -180,7 +181,7 @@ var (
 	insides    [30]*int
 	outers     []outer
 	tinies     [64]*tiny
-	duplicates []string
+	duplicates []repeated
 )
 
 func slices() {
@@ -213,10 +214,10 @@ func slices() {
 	expect(live, "main.cutLeaf", 40)
 	expect(live, "[n]main.cut", 1)
 	for i := 0; i < 100; i++ {
-		duplicates = append(duplicates, string(append([]byte("a string that is there "), "often"...)))
+		duplicates = append(duplicates, repeated(append([]byte("a string that is there "), "often"...)))
 	}
 	expect(copies, "a string that is there often", 100)
-	expect(live, "[n]string", 1)
+	expect(live, "[n]main.repeated", 1)
 }
 
 func pointers() {

@@ -26,7 +26,7 @@ func goroutines() {
 	expect(held, "main.holder", 40<<10+10*32)
 	expect(live, "main.heldNode", 200)
 	for i := 0; i < 4; i++ {
-		park.Go(func() { withArgument(new(argument), 1) })
+		park.Go(func() { withArgument(newArgument(), 1) })
 	}
 	expect(live, "main.argument", 4)
 	expect(live, "main.local", 4)
@@ -77,14 +77,20 @@ func withArgument(a *argument, depth int) {
 }
 
 //go:noinline
+func newArgument() *argument { return new(argument) }
+
+//go:noinline
 func newLocal() *local { return new(local) }
+
+//go:noinline
+func newStackObject() *stackObject { return new(stackObject) }
 
 // withStackObject keeps its objects by a variable that only its callee points to.
 //
 //go:noinline
 func withStackObject() {
 	var v onStack
-	v.p, v.q = new(stackObject), new(stackObject)
+	v.p, v.q = newStackObject(), newStackObject()
 	waitWith(&v)
 }
 
