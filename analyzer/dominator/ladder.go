@@ -49,8 +49,8 @@ func (l *ladder) extend(i uint32) {
 
 // common is the nearest common ancestor of two nodes of one tree.
 func (l *ladder) common(a, b uint32) uint32 {
-	if a == b {
-		return a
+	if low := min(a, b); a == b || l.up[low] == low {
+		return low
 	}
 	if l.impatient() {
 		l.build(len(l.up))
