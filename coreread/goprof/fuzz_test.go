@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/google/pprof/profile"
+
 	"postmortem/coreread/goprof"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
@@ -45,6 +47,14 @@ func FuzzProfiles(f *testing.F) {
 			t.Errorf("%d buckets in %d bytes", n, len(memory))
 		}
 		readStacks(ps)
+		for _, prof := range []*profile.Profile{ps.Heap(), ps.Contention(&ps.Block), ps.Contention(&ps.Mutex)} {
+			if prof == nil {
+				continue
+			}
+			if err := prof.CheckValid(); err != nil {
+				t.Error(err)
+			}
+		}
 		visited := 0
 		ps.Sampled(span, image.Addr(specials), func(a image.Addr, bucket int) {
 			if visited++; visited > 2*len(memory) || !span.Contains(a) || bucket >= len(ps.Memory.Buckets) {
