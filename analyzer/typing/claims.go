@@ -16,9 +16,11 @@ func classOf(w Key) Class         { return Class(w >> classShift) }
 
 // claim says that the bytes from an address on are what an entry describes.
 type claim struct {
-	bytes uint64 // that the claim covers; 0 when not known
-	entry index
-	class Class
+	bytes    uint64 // that the claim covers; 0 when not known
+	entry    index
+	class    Class
+	known    bool // pointers is what the bitmap says of the object's first words
+	pointers uint64
 }
 
 // batch is how many claims are looked up at once, so that the processor waits
@@ -44,7 +46,7 @@ func (f *inference) claim(addr image.Addr, bytes uint64, i index, class Class) {
 		f.flush()
 	}
 	b.addrs[b.n&(batch-1)] = addr
-	b.claims[b.n&(batch-1)] = claim{bytes, i, min(class, f.limit)}
+	b.claims[b.n&(batch-1)] = claim{bytes: bytes, entry: i, class: min(class, f.limit)}
 	b.n++
 }
 
@@ -55,9 +57,15 @@ func (f *inference) flush() {
 	b.n = 0
 	f.locator.Locate(b.addrs[:n], b.places[:n])
 	for i := range b.places[:n] {
-		// Only to have the words near when they are needed.
 		if o := b.places[i].Object; o != goheap.NoObject {
 			b.words[i] = f.words[o]
+		}
+	}
+	for i := range b.places[:n] {
+		// Many objects hear of their type once: their bitmaps are read side by side, too.
+		p, c := &b.places[i], &b.claims[i]
+		if p.Object != goheap.NoObject && p.Offset == 0 && b.words[i] == 0 && !f.spans[p.Span].noscan {
+			c.pointers, c.known = f.locator.SlotPointers(p.Span, p.Slot)
 		}
 	}
 	for i := range b.places[:n] {

@@ -70,16 +70,19 @@ func (f *inference) fit(p *goheap.Place, c *claim) verdict {
 		}
 		return partly
 	}
-	return f.fitPointers(p, e, n)
+	return f.fitPointers(p, c, n)
 }
 
 // fitPointers compares a claim of n bytes with the collector's pointers.
-func (f *inference) fitPointers(p *goheap.Place, e *entry, n uint64) verdict {
-	s := &f.spans[p.Span]
+func (f *inference) fitPointers(p *goheap.Place, c *claim, n uint64) verdict {
+	e, s := &f.entries[c.entry], &f.spans[p.Span]
 	exact := n > s.least
 	var inside, behind bool
-	if have, ok := f.locator.SlotPointers(p.Span, p.Slot); ok && s.space <= 512 {
-		inside, behind = f.compare64(e, have, n, s.space)
+	if !c.known && s.space <= 512 {
+		c.pointers, c.known = f.locator.SlotPointers(p.Span, p.Slot)
+	}
+	if c.known && s.space <= 512 {
+		inside, behind = f.compare64(e, c.pointers, n, s.space)
 	} else {
 		inside, behind = f.compare(p, e, n)
 	}

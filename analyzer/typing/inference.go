@@ -64,7 +64,7 @@ func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, root
 	p := h.Process()
 	f := &inference{
 		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, locator: h.Locator(),
-		words:      make([]Key, h.Objects()),
+		words:      bulk(h.Objects()),
 		entries:    make([]entry, 1, 1024),
 		byIdentity: make(map[identity]index, 1024),
 		mapOf:      make(map[[2]gotypes.ID]gotypes.ID),

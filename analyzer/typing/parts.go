@@ -45,7 +45,7 @@ func (f *inference) partOfWhole(p *goheap.Place, c *claim, word Key) bool {
 	case e.form == Array:
 		return f.tailOfArray(p, c, 0)
 	case f.timers.handles(e.typ) && e.form == Single:
-		whole := claim{f.entries[f.timers.whole].size, f.timers.whole, Pointer}
+		whole := claim{bytes: f.entries[f.timers.whole].size, entry: f.timers.whole, class: Pointer}
 		if f.timers.whole != unknownIndex && f.fit(p, &whole) == fits {
 			f.settleOn(p, whole.entry, Pointer)
 			return true
@@ -62,7 +62,7 @@ func (f *inference) tailOfArray(p *goheap.Place, c *claim, off uint64) bool {
 	if e.size == 0 || off%e.size != 0 {
 		return false
 	}
-	whole := claim{off + c.bytes, c.entry, Part}
+	whole := claim{bytes: off + c.bytes, entry: c.entry, class: Part}
 	if f.fit(p, &whole) == fits {
 		f.settleOn(p, c.entry, Part)
 		return true
@@ -125,7 +125,7 @@ func (f *inference) container(p *goheap.Place, addr image.Addr, off uint64) bool
 	if period, err := f.image.Uint64(addr + image.Addr(t.period)); err == nil && period != 0 {
 		i = t.ticker
 	}
-	whole := claim{f.entries[i].size, i, Part}
+	whole := claim{bytes: f.entries[i].size, entry: i, class: Part}
 	if i == unknownIndex || f.fit(p, &whole) != fits {
 		return false
 	}

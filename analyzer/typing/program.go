@@ -133,13 +133,24 @@ func (f *inference) compilePointer(o op, elem gotypes.ID) (op, bool) {
 		o.kind, o.class = opChan, Owner
 		return o, true
 	}
-	if inner, leaf := f.types.Refine(elem, []byte{0}), f.types.Refine(elem, []byte{1}); inner != leaf {
+	if inner, leaf := f.trieNodes(elem, t.Name); inner != leaf {
 		o.kind, o.entry, o.other = opTrieNode, f.single(inner), f.single(leaf)
 		return o, true
 	}
 	o.kind, o.entry = opPointer, f.single(elem)
 	o.size = f.entries[o.entry].size
 	return o, o.entry != unknownIndex
+}
+
+// trieNodes returns what a type that nodes of a hash trie begin with is in inner
+// nodes and in entries; the same twice for any other type.
+func (f *inference) trieNodes(id gotypes.ID, name string) (inner, leaf gotypes.ID) {
+	if strings.HasPrefix(name, "unique.node[") { // since 1.25, canonmap.go
+		inner, _ = f.types.ByName(strings.Replace(name, ".node[", ".indirect[", 1))
+		leaf, _ = f.types.ByName(strings.Replace(name, ".node[", ".entry[", 1))
+		return inner, leaf
+	}
+	return f.types.Refine(id, []byte{0}), f.types.Refine(id, []byte{1})
 }
 
 // isClosureStruct reports whether a type is the struct that the compiler makes

@@ -6,24 +6,15 @@ import (
 	"postmortem/coreread/image"
 )
 
-// Locator finds the objects that many addresses point into: it keeps of each
-// span only what that takes, and works on batches. It is safe for concurrent use.
+// Locator finds the objects that many addresses point into, in batches: it reads
+// what that takes for all of them side by side. It is safe for concurrent use.
 type Locator struct {
-	heap  *Heap
-	spans []locatorSpan
-	slots []slotWord
+	heap    *Heap
+	sizes   []slotSize // by span
+	bitmaps [][]byte   // by span: of its words, nil where the span has none
 }
 
-// locatorSpan fits a cache line.
-type locatorSpan struct {
-	start   image.Addr
-	bytes   uint64 // of a slot
-	bitmap  []byte // of the span's words, where the span has one
-	divisor uint32
-	slots   uint32
-	words   uint32
-	header  uint32
-}
+type slotSize struct{ bytes, header uint64 }
 
 // Place is where an address points.
 type Place struct {
@@ -37,17 +28,12 @@ type Place struct {
 
 // Locator prepares finding many objects.
 func (h *Heap) Locator() *Locator {
-	l := &Locator{
-		heap: h, spans: make([]locatorSpan, len(h.Spans)), slots: h.slots,
-	}
+	l := &Locator{heap: h, sizes: make([]slotSize, len(h.Spans)), bitmaps: make([][]byte, len(h.Spans))}
 	for i := range h.Spans {
 		s := &h.Spans[i]
-		ls := &l.spans[i]
-		*ls = locatorSpan{start: s.Start, bytes: s.ElemBytes, divisor: s.divisor, slots: s.Slots, words: s.words, header: uint32(s.Header)}
-		if !s.InUse() {
-			ls.slots = 0
-		} else if h.headers && !s.NoScan && s.Class != 0 && s.Header == 0 {
-			ls.bitmap = h.spanBitmap(s)
+		l.sizes[i] = slotSize{s.ElemBytes, s.Header}
+		if s.InUse() && h.headers && !s.NoScan && s.Class != 0 && s.Header == 0 {
+			l.bitmaps[i] = h.spanBitmap(s)
 		}
 	}
 	return l
@@ -69,35 +55,30 @@ func (h *Heap) spanBitmap(s *Span) []byte {
 
 // Locate finds what each of the addresses points into; places has room for all.
 func (l *Locator) Locate(addrs []image.Addr, places []Place) {
+	h := l.heap
 	places = places[:len(addrs)]
 	for i, a := range addrs {
-		places[i].Span = l.heap.index.find(a).span
+		p, pg := &places[i], h.index.find(a)
+		d := uint64(a - pg.start)
+		slot := d * uint64(pg.divisor) >> 32 // 0 in the span of a large object
+		p.Span, p.Slot, p.Offset, p.Object = pg.span, uint32(slot), int64(d), NoObject
+		if slot < uint64(pg.slots) {
+			p.Object = Object(pg.words + uint32(slot/64))
+		}
 	}
-	for i, a := range addrs {
+	for i := range places {
 		p := &places[i]
-		p.Object, p.Slot, p.Offset = NoObject, 0, 0
-		if p.Span < 0 {
+		if p.Object == NoObject {
 			continue
 		}
-		s := &l.spans[p.Span]
-		d := uint64(a - s.start)
-		p.Offset = int64(d)
-		slot := d
-		if s.divisor != 0 {
-			slot = d * uint64(s.divisor) >> 32
-		} else if d < s.bytes {
-			slot = 0
-		}
-		if slot >= uint64(s.slots) {
+		w, size := &h.slots[p.Object], &l.sizes[p.Span]
+		p.Object = NoObject
+		bit := uint64(1) << (p.Slot % 64)
+		off := uint64(p.Offset) - uint64(p.Slot)*size.bytes
+		if w.allocated&bit == 0 || off >= size.bytes {
 			continue
 		}
-		w := &l.slots[uint64(s.words)+slot/64]
-		bit := uint64(1) << (slot % 64)
-		if w.allocated&bit == 0 {
-			continue
-		}
-		p.Slot = uint32(slot)
-		p.Offset = int64(d-slot*s.bytes) - int64(s.header)
+		p.Offset = int64(off) - int64(size.header)
 		p.Object = w.rank + Object(bits.OnesCount64(w.allocated&(bit-1)))
 	}
 }
@@ -105,15 +86,15 @@ func (l *Locator) Locate(addrs []image.Addr, places []Place) {
 // SlotPointers returns which of the first 64 words of an object's value hold
 // pointers, as a bitmap tells it; false for objects whose pointers a type tells.
 func (l *Locator) SlotPointers(span int32, slot uint32) (uint64, bool) {
-	s := &l.spans[span]
-	if s.bitmap == nil {
+	bitmap := l.bitmaps[span]
+	if bitmap == nil {
 		return l.arenaSlotPointers(span, slot)
 	}
-	n := s.bytes / 8
+	n := l.sizes[span].bytes / 8
 	at := uint64(slot) * n
-	w := loadBits(s.bitmap, int(at/64)) >> (at % 64)
+	w := loadBits(bitmap, int(at/64)) >> (at % 64)
 	if at%64+n > 64 {
-		w |= loadBits(s.bitmap, int(at/64+1)) << (64 - at%64)
+		w |= loadBits(bitmap, int(at/64+1)) << (64 - at%64)
 	}
 	return w & lowBits(int64(n)), true
 }
