@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/google/pprof/profile"
+
 	"postmortem/analyzer/heap"
 	"postmortem/coreread/goprof"
 )
@@ -46,6 +48,22 @@ func (a *analysis) describeHeap(ctx context.Context) {
 		a.heapProblem = fmt.Sprintf("%d places could not be read, among them %s", len(all)-gaps, all[gaps].What)
 	}
 	if a.cfg.Profiles {
-		a.profiles = append(a.profiles, Profile{"retained", h.RetainedProfile().Write})
+		a.profiles = profilesOf(h, profiles)
 	}
+}
+
+// profilesOf are the profiles that have samples.
+func profilesOf(h *heap.Analysis, p *goprof.Profiles) []Profile {
+	var list []Profile
+	for _, made := range []struct {
+		name string
+		*profile.Profile
+	}{
+		{"heap", p.Heap()}, {"retained", h.RetainedProfile()}, {"block", p.Contention(&p.Block)}, {"mutex", p.Contention(&p.Mutex)},
+	} {
+		if made.Profile != nil {
+			list = append(list, Profile{made.name, made.Profile.Write})
+		}
+	}
+	return list
 }

@@ -142,6 +142,13 @@ func (b *Builder) source(f gort.Frame, s exe.SourceFrame) *facts.Frame {
 	return out
 }
 
+// Named writes a function at a place of the source where no program counter is known.
+func (b *Builder) Named(s exe.SourceFrame) *facts.Frame {
+	f := b.source(gort.Frame{}, s)
+	f.PC, f.StaticPC = facts.Maybe[facts.Word]{}, facts.Maybe[facts.Word]{}
+	return f
+}
+
 // foreign is a frame of code that is not Go's.
 func (b *Builder) foreign(f gort.Frame) *facts.Frame {
 	return &facts.Frame{

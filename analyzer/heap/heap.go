@@ -98,6 +98,8 @@ func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.
 	a.describeTypes(tally, doc)
 	describeHolders(a.Graph, a.Doms, a.names.start, doc)
 	a.describeFindings(ctx, doc)
+	describeProfiles(profiles, doc)
+	a.describeSites(profiles, doc)
 	describeLayout(a.Heap, doc, objectInfo{typeName: a.typeName, reachable: a.reachable})
 	describeAccounting(a.Heap, a.snap, doc)
 	return doc

@@ -2,6 +2,7 @@ package heap
 
 import (
 	"fmt"
+	"slices"
 
 	"postmortem/analyzer/dominator"
 	"postmortem/analyzer/facts"
@@ -29,35 +30,50 @@ func (n *namer) typeOf(o goheap.Object) facts.Maybe[string] {
 
 // path writes the steps of a path of nodes from the root: the holder, then for
 // each object its type and the field that leads on. The last object's own type
-// is the last step.
+// is the last step. Of a long path the first and the last steps are written.
 func (n *namer) path(nodes []uint32) (steps []string, total int) {
+	for len(nodes) > 0 && n.gathers(nodes) {
+		nodes = nodes[1:]
+	}
+	total = len(nodes)
 	for i, node := range nodes {
+		if total > facts.PathCap && i >= facts.PathCap/2 && i < total-facts.PathCap/2 {
+			continue
+		}
 		next := dominator.None
 		if i+1 < len(nodes) {
 			next = nodes[i+1]
 		}
-		if step := n.step(node, next); step != "" {
-			steps = append(steps, step)
-		}
-	}
-	total = len(steps)
-	if total > facts.PathCap {
-		half := facts.PathCap / 2
-		steps = append(steps[:half:half], steps[total-half:]...)
+		steps = append(steps, n.step(node, next))
 	}
 	return steps, total
 }
 
-// step writes one node of a path: "" for a holder that only gathers others.
+// gathers reports whether the first node of a path is a holder that only gathers
+// the next one.
+func (n *namer) gathers(nodes []uint32) bool {
+	if len(nodes) < 2 {
+		return false
+	}
+	_, next := n.graph.HolderOf(nodes[1])
+	return next
+}
+
+// chain returns the dominators of a node from the root on, and the node.
+func (n *namer) chain(doms *graph.Dominators, node uint32) []uint32 {
+	var nodes []uint32
+	for v := node; v != dominator.None; v = doms.Idom[v] {
+		nodes = append(nodes, v)
+	}
+	slices.Reverse(nodes)
+	return nodes
+}
+
+// step writes one node of a path.
 func (n *namer) step(node, next uint32) string {
 	holder, ok := n.graph.HolderOf(node)
 	if !ok {
 		return n.object(goheap.Object(node), next)
-	}
-	if next != dominator.None {
-		if _, ok := n.graph.HolderOf(next); ok {
-			return ""
-		}
 	}
 	h := &n.graph.Roots.Holders[holder]
 	switch h.Kind {

@@ -1,0 +1,92 @@
+package heap
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"postmortem/analyzer/facts"
+	"postmortem/analyzer/graph"
+	"postmortem/coreread/goheap"
+	"postmortem/coreread/gotypes"
+)
+
+// waste finds reachable memory that the program could do without. A part for
+// which the time was not enough, or whose types are not known, is nil.
+func (a *Analysis) waste(ctx context.Context, types *gotypes.Universe) *facts.Waste {
+	w := &facts.Waste{FinalizerOnly: a.finalizerOnly()}
+	h := newHeaders(a, types)
+	if h.read(ctx); ctx.Err() != nil {
+		return w
+	}
+	duplicates := h.duplicateStrings(ctx)
+	r := newReferrers(h)
+	spare := h.spareArrays(r)
+	sparse := h.sparseMaps(r)
+	if r.find(ctx); ctx.Err() != nil {
+		return w
+	}
+	w.DuplicateStrings = duplicates
+	w.SpareSlices = spare.facts()
+	w.SparseMaps = sparse.facts()
+	return w
+}
+
+// finalizerOnly counts what can be reached through finalizers and cleanups only:
+// what their objects refer to and what they will be given. The objects
+// themselves, when nothing else refers to them, are garbage to the collector.
+func (a *Analysis) finalizerOnly() *facts.Tally {
+	t := &facts.Tally{}
+	for i := range a.Graph.Roots.Holders {
+		if a.Graph.Roots.Holders[i].Kind != graph.Finalizers {
+			continue
+		}
+		node := a.Graph.Node(uint32(i))
+		if first, end := a.Doms.Run(node); end > first {
+			t.Objects += uint64(end-first) - 1
+			t.Bytes += a.Doms.Retained(node)
+		}
+	}
+	return t
+}
+
+// spanJob is a run of spans, the last exclusive.
+type spanJob struct{ first, end int }
+
+// spanJobBytes is about how much memory one job covers, and so how often a
+// context is looked at.
+const spanJobBytes = 4 << 20
+
+func spanJobs(h *goheap.Heap) (jobs []spanJob) {
+	var bytes uint64
+	first := 0
+	for i := range h.Spans {
+		if bytes += h.Spans[i].Bytes; bytes >= spanJobBytes || i == len(h.Spans)-1 {
+			jobs = append(jobs, spanJob{first, i + 1})
+			first, bytes = i+1, 0
+		}
+	}
+	return jobs
+}
+
+// inParallel calls f for 0 to n-1 with so many workers, until the context ends.
+// The worker is numbered from 0.
+func inParallel(ctx context.Context, workers, n int, f func(worker, i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for worker := range workers {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				f(worker, i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func word64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
