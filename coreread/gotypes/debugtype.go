@@ -164,30 +164,54 @@ func embeddedName(name string) string {
 func (u *Universe) measure(t *Type, nesting int) bool {
 	switch t.Kind {
 	case reflect.Array:
-		elem := u.typeAt(t.Elem, nesting+1)
-		if elem.Size != 0 && (t.Len > t.Size/elem.Size || t.Len*elem.Size != t.Size) {
+		size, ptrBytes := u.extent(t.Elem, nesting+1)
+		if size != 0 && (t.Len > t.Size/size || t.Len*size != t.Size) {
 			return false
 		}
-		if t.Len > 0 && elem.PtrBytes > 0 {
-			t.PtrBytes = (t.Len-1)*elem.Size + elem.PtrBytes
+		if t.Len > 0 && ptrBytes > 0 {
+			t.PtrBytes = (t.Len-1)*size + ptrBytes
 		}
 	case reflect.Struct:
 		var end uint64
 		for i := range t.Fields {
 			f := &t.Fields[i]
-			ft := u.typeAt(f.Type, nesting+1)
-			if f.Offset < end || f.Offset > t.Size || ft.Size > t.Size-f.Offset {
+			size, ptrBytes := u.extent(f.Type, nesting+1)
+			if f.Offset < end || f.Offset > t.Size || size > t.Size-f.Offset {
 				return false
 			}
-			end = f.Offset + ft.Size
-			if ft.PtrBytes > 0 {
-				t.PtrBytes = f.Offset + ft.PtrBytes
+			end = f.Offset + size
+			if ptrBytes > 0 {
+				t.PtrBytes = f.Offset + ptrBytes
 			}
 		}
 	default:
 		t.PtrBytes = pointerBytes(t.Kind)
 	}
 	return t.Kind != reflect.Invalid && t.Size <= 1<<62
+}
+
+// extent returns the size of a type and the bytes up to the end of its last
+// pointer. It decodes no pointer, slice or map: their names would need that of a
+// struct that is being measured, and leads to them.
+func (u *Universe) extent(id ID, nesting int) (size, ptrBytes uint64) {
+	e := u.entry(id)
+	if e == nil {
+		return 0, 0
+	}
+	if t := e.typ.Load(); t == nil && e.descriptor != 0 {
+		head, err := u.types.Pointers(e.descriptor)
+		if err != nil {
+			return 0, 0
+		}
+		return head.Size, head.PtrBytes
+	} else if t == nil {
+		x, _, _, _ := u.debug().at(e.die)
+		if kind := debugKind(&x); scalarWords(kind) != 0 {
+			return 8 * scalarWords(kind), pointerBytes(kind)
+		}
+	}
+	t := u.typeAt(id, nesting)
+	return t.Size, t.PtrBytes
 }
 
 // pointerBytes returns the bytes up to the end of the pointer of a value of a

@@ -79,7 +79,10 @@ func (u *Universe) specialSlot(t *Type) Slot {
 	}
 	switch t.special {
 	case atomicPointer:
-		return to(Pointer, u.Type(u.Type(t.Fields[0].Type).Elem).Elem)
+		if target := u.Type(u.Type(t.Fields[0].Type).Elem).Elem; target != 0 {
+			return to(Pointer, target)
+		}
+		return to(Pointer, u.argument(t.Name)) // 1.19.0 has no such field
 	case runtimePointer:
 		return to(Pointer, u.argument(t.Name))
 	case weakPointer:
