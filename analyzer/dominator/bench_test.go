@@ -2,41 +2,78 @@ package dominator
 
 import (
 	"flag"
-	"runtime"
+	"fmt"
 	"testing"
 )
 
 var benchNodes = flag.Int("nodes", 1_000_000, "nodes of the benchmarks' graph")
 
-func describe(b *testing.B, g *Graph) {
-	in := make([]uint8, g.Nodes())
-	for _, t := range g.Targets {
-		in[t] = min(in[t]+1, 2)
+// eachHeap runs a benchmark on heap-like graphs: one whose nodes almost all hang
+// below the root, and one where they do below one map.
+func eachHeap(b *testing.B, run func(b *testing.B, g *Graph)) {
+	for _, owned := range []bool{false, true} {
+		g := heapLike(*benchNodes, owned)
+		b.Run(fmt.Sprintf("owned=%v", owned), func(b *testing.B) {
+			run(b, g)
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(g.Nodes()), "ns/node")
+		})
 	}
-	leaves, single := 0, 0
-	for v := range in {
-		if g.leaf(uint32(v)) {
-			leaves++
-		}
-		if in[v] == 1 {
-			single++
-		}
-	}
-	n := float64(g.Nodes())
-	b.Logf("%.0f nodes, %.2f edges per node, %.0f%% leaves, %.0f%% with one edge in", n, float64(len(g.Targets))/n, 100*float64(leaves)/n, 100*float64(single)/n)
 }
 
 func BenchmarkCompute(b *testing.B) {
-	g := heapLike(*benchNodes, true)
-	describe(b, g)
-	for b.Loop() {
-		runtime.GC()
-		t, e, err := compute(b.Context(), g, 0)
+	eachHeap(b, func(b *testing.B, g *Graph) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Compute(b.Context(), g, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkRetained(b *testing.B) {
+	eachHeap(b, func(b *testing.B, g *Graph) {
+		tree, err := Compute(b.Context(), g, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
-		_ = t
-		b.ReportMetric(float64(e.compressed)/float64(g.Nodes()), "compressed/node")
-		b.ReportMetric(float64(e.ascended)/float64(g.Nodes()), "ascended/node")
-	}
+		sizes := make([]uint64, g.Nodes())
+		for b.Loop() {
+			if err := Retained(tree, sizes); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkLayout(b *testing.B) {
+	eachHeap(b, func(b *testing.B, g *Graph) {
+		tree, err := Compute(b.Context(), g, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			tree.Layout()
+		}
+	})
+}
+
+func BenchmarkReachable(b *testing.B) {
+	eachHeap(b, func(b *testing.B, g *Graph) {
+		for b.Loop() {
+			if _, err := Reachable(b.Context(), g, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkPaths(b *testing.B) {
+	eachHeap(b, func(b *testing.B, g *Graph) {
+		for b.Loop() {
+			if _, err := Paths(b.Context(), g, 0, uint32(g.Nodes()-1), uint32(g.Nodes()/2)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

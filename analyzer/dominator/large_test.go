@@ -160,7 +160,7 @@ func TestSmallAdversaries(t *testing.T) {
 // TestNoQuadraticCase counts the steps that could go quadratic: with the number of
 // nodes, they may only grow by its logarithm per edge.
 func TestNoQuadraticCase(t *testing.T) {
-	n := 1 << 16
+	n := 1 << 15
 	if testing.Short() {
 		n = 1 << 13
 	}

@@ -9,7 +9,6 @@ type forest struct {
 	// best is the entry that no other betters: by way of the root itself.
 	best link
 	path []uint32 // stack of compress
-	sink uint32   // keeps reads ahead alive
 	// compressed counts the heads that compress passed, ascended the steps up the
 	// unfinished dominator tree.
 	compressed, ascended uint64
