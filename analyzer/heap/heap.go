@@ -37,9 +37,10 @@ type Analysis struct {
 	Doms  *graph.Dominators
 	Types *typing.Result
 
-	snap  *coreread.Snapshot
-	opt   Options
-	names *goroutineNames
+	snap     *coreread.Snapshot
+	universe *gotypes.Universe
+	opt      Options
+	names    *goroutineNames
 }
 
 // Analyze reads the heap, its graph and its types. The error says why there is
@@ -54,7 +55,7 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, opt Options) (*Analys
 	var read sync.WaitGroup
 	defer read.Wait()
 	read.Go(func() { types.Globals() })
-	a := &Analysis{snap: snap, opt: opt, names: newGoroutineNames(opt.Goroutines)}
+	a := &Analysis{snap: snap, universe: types, opt: opt, names: newGoroutineNames(opt.Goroutines)}
 	if a.Heap, err = goheap.Read(p, types); err != nil {
 		return nil, err
 	}
@@ -100,6 +101,7 @@ func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.
 	a.describeFindings(ctx, doc)
 	describeProfiles(profiles, doc)
 	a.describeSites(profiles, doc)
+	doc.Waste = a.waste(ctx)
 	describeLayout(a.Heap, doc, objectInfo{typeName: a.typeName, reachable: a.reachable})
 	describeAccounting(a.Heap, a.snap, doc)
 	return doc

@@ -9,14 +9,13 @@ import (
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/graph"
 	"postmortem/coreread/goheap"
-	"postmortem/coreread/gotypes"
 )
 
 // waste finds reachable memory that the program could do without. A part for
 // which the time was not enough, or whose types are not known, is nil.
-func (a *Analysis) waste(ctx context.Context, types *gotypes.Universe) *facts.Waste {
+func (a *Analysis) waste(ctx context.Context) *facts.Waste {
 	w := &facts.Waste{FinalizerOnly: a.finalizerOnly()}
-	h := newHeaders(a, types)
+	h := newHeaders(a)
 	if h.read(ctx); ctx.Err() != nil {
 		return w
 	}

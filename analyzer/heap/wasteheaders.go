@@ -21,7 +21,6 @@ import (
 // these places, but by a stack only, is not seen.
 type headers struct {
 	*Analysis
-	universe *gotypes.Universe
 	workers  int
 	locator  *goheap.Locator
 	spans    []spanRoom
@@ -52,8 +51,8 @@ type headerProgram struct {
 	count   uint64 // how many values follow one another; 0: as many as fit
 	strings []uint64
 	slices  []sliceSlot
-	wide    gotypes.ID // the type when it has too many places to list
-	header  gotypes.ID // of a map's header: the map's type
+	wide    gotypes.ID         // the type when it has too many places to list
+	header  *gotypes.MapLayout // of a map's header: how the map is made up
 }
 
 // sliceSlot is a slice in a value.
@@ -64,9 +63,10 @@ const (
 	sliceBytes  = 24
 )
 
-func newHeaders(a *Analysis, u *gotypes.Universe) *headers {
+func newHeaders(a *Analysis) *headers {
+	u := a.universe
 	h := &headers{
-		Analysis: a, universe: u, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), globals: u.Globals(),
+		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), globals: u.Globals(),
 		spans: make([]spanRoom, len(a.Heap.Spans)), extents: make([]uint32, a.Heap.Objects()),
 		programs: make([]headerProgram, len(a.Types.Table)), byType: map[gotypes.ID]*headerProgram{},
 	}
@@ -91,14 +91,10 @@ func (h *headers) compile(e *typing.Entry) headerProgram {
 	case typing.Single, typing.Closure:
 		p = h.program(e.Type)
 	case typing.Array, typing.ChanBuffer, typing.MapBuckets, typing.MapGroups:
-		if p = h.program(e.Type); p.count > 1 && p.wide == 0 {
-			// As many arrays as fit: so many of their elements.
-			p.count = 0
-		} else if p.count == 1 {
-			p.count = 0
-		}
+		p = h.program(e.Type)
+		p.count = 0
 	case typing.MapHeader:
-		p.header = e.Map
+		p.header = h.universe.Map(e.Map)
 	}
 	return p
 }
@@ -205,9 +201,9 @@ func (r *headerReader) span(s *goheap.Span) {
 		allocated, o := r.Heap.Allocated(s, w)
 		for ; allocated != 0; allocated &= allocated - 1 {
 			p := &r.programs[r.Types.Of[o]]
-			if (p.unit != 0 || p.header != 0) && r.Doms.Reached(uint32(o)) {
+			if (p.unit != 0 || p.header != nil) && r.Doms.Reached(uint32(o)) {
 				slot := uint32(64*w + bits.TrailingZeros64(allocated))
-				if mem := s.Value(slot); p.header != 0 {
+				if mem := s.Value(slot); p.header != nil {
 					r.mapHeader(o, p.header, mem)
 				} else {
 					r.values(p, mem)
@@ -334,4 +330,9 @@ func cutTiny(extent uint32) (at, n uint64, rest uint32) {
 	at = uint64(bits.TrailingZeros32(extent))
 	n = 1 + uint64(bits.TrailingZeros32(^(extent >> 16 >> at)))
 	return at, n, extent &^ tinyExtent(at, n)
+}
+
+// tailOfTiny is what of an extent lies behind the first bytes, as if these were not there.
+func tailOfTiny(extent uint32, bytes uint) uint32 {
+	return extent&0xffff>>bytes | extent>>16>>bytes<<16
 }

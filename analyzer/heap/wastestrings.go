@@ -1,0 +1,336 @@
+package heap
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"postmortem/analyzer/facts"
+	"postmortem/analyzer/typing"
+	"postmortem/coreread/goheap"
+	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
+)
+
+// duplicates finds equal strings. A string counts once, however many headers it
+// has; one that begins inside of a larger object, as what was cut out of a text
+// does, takes no memory of its own and does not count.
+//
+// The strings are records of 64 bits, a hash above the place. Records are divided
+// by hash, those in one part whose hash no other has are dropped, the others
+// sorted, and strings of equal hash compared.
+type duplicates struct {
+	*headers
+	seed      maphash.Seed
+	placeBits int
+}
+
+// placeOf returns the place of an address: its arena's index and the offset in it.
+// Arenas that adjoin each other have adjoining places.
+func (d *duplicates) placeOf(a image.Addr) uint64 {
+	i, _ := slices.BinarySearchFunc(d.Heap.Arenas, a, func(r image.Range, a image.Addr) int { return cmp.Compare(r.End-1, a) })
+	if i == len(d.Heap.Arenas) {
+		return 0
+	}
+	return uint64(i)*layout.ArenaBytes + uint64(a-d.Heap.Arenas[i].Start)
+}
+
+// address is the inverse of placeOf.
+func (d *duplicates) address(record uint64) image.Addr {
+	place := record & (1<<d.placeBits - 1)
+	i := place / layout.ArenaBytes
+	if i >= uint64(len(d.Heap.Arenas)) {
+		return 0
+	}
+	return d.Heap.Arenas[i].Start + image.Addr(place%layout.ArenaBytes)
+}
+
+// duplicateStrings finds the strings that are there more than once.
+func (h *headers) duplicateStrings(ctx context.Context) *facts.DuplicateStrings {
+	d := &duplicates{headers: h, seed: maphash.MakeSeed()}
+	d.placeBits = bits.Len64(uint64(len(h.Heap.Arenas)) * layout.ArenaBytes)
+	parts, skip := d.partition(ctx, d.records(ctx))
+	finders := make([]duplicateFinder, h.workers)
+	for i := range finders {
+		finders[i] = duplicateFinder{duplicates: d, skip: skip}
+	}
+	inParallel(ctx, h.workers, len(parts), func(worker, i int) { finders[worker].find(parts[i]) })
+	doc := &facts.DuplicateStrings{Top: []facts.DuplicateString{}}
+	var all []duplicate
+	for i := range finders {
+		f := &finders[i]
+		doc.Count += f.count
+		doc.Bytes += f.bytes
+		doc.Distinct += f.distinct
+		all = append(all, f.top...)
+	}
+	top(&all, facts.WasteTopCap, compareDuplicates)
+	doc.TopTotal = int(doc.Distinct)
+	for i := range all {
+		s := facts.DuplicateString{Count: all[i].count, Bytes: all[i].bytes, Length: all[i].length}
+		if text, _ := d.content(all[i].at); h.opt.ShowValues {
+			s.Value = facts.Some(shown(text))
+		}
+		doc.Top = append(doc.Top, s)
+	}
+	return doc
+}
+
+// records makes the records of all strings, by job.
+func (d *duplicates) records(ctx context.Context) [][]uint64 {
+	jobs := spanJobs(d.Heap)
+	records := make([][]uint64, len(jobs))
+	scratch := make([][]uint64, d.workers)
+	inParallel(ctx, d.workers, len(jobs), func(worker, i int) {
+		list := scratch[worker][:0]
+		for span := jobs[i].first; span < jobs[i].end; span++ {
+			if d.spans[span].noscan {
+				list = d.span(list, &d.Heap.Spans[span], d.spans[span].tiny)
+			}
+		}
+		scratch[worker] = list
+		records[i] = slices.Clone(list)
+	})
+	return records
+}
+
+// span appends the records of a span's strings.
+func (d *duplicates) span(list []uint64, s *goheap.Span, tiny bool) []uint64 {
+	start := d.placeOf(s.Start)
+	for w := range s.AllocatedWords() {
+		allocated, o := d.Heap.Allocated(s, w)
+		for ; allocated != 0; allocated &= allocated - 1 {
+			extent := d.extents[o]
+			if o++; extent == 0 {
+				continue
+			}
+			slot := uint64(64*w + bits.TrailingZeros64(allocated))
+			mem := s.Value(uint32(slot))
+			switch {
+			case mem == nil:
+			case tiny:
+				for rest := extent; rest != 0; {
+					var at, n uint64
+					at, n, rest = cutTiny(rest)
+					list = append(list, d.record(mem[at:at+n], start+slot*s.ElemBytes+at))
+				}
+			case d.Types.Table[d.Types.Of[o-1]].Form == typing.StringData:
+				list = append(list, d.record(mem[:extent], start+slot*s.ElemBytes))
+			}
+		}
+	}
+	return list
+}
+
+func (d *duplicates) record(content []byte, place uint64) uint64 {
+	return maphash.Bytes(d.seed, content)>>d.placeBits<<d.placeBits | place
+}
+
+// partBits chooses how many parts there are for n records: so many that a part
+// fits a processor's cache.
+func partBits(n int) int { return min(bits.Len(uint(n/4096)), 14) }
+
+// partition divides the records by the first bits of their hashes.
+func (d *duplicates) partition(ctx context.Context, records [][]uint64) (parts [][]uint64, skip int) {
+	n := 0
+	for _, list := range records {
+		n += len(list)
+	}
+	skip = partBits(n)
+	// Each worker has a run of the lists, and of each part a place to write to.
+	next := make([][]int, d.workers)
+	run := func(worker int) [][]uint64 {
+		return records[worker*len(records)/d.workers : (worker+1)*len(records)/d.workers]
+	}
+	inParallel(ctx, d.workers, d.workers, func(_, i int) {
+		next[i] = make([]int, 1<<skip)
+		for _, list := range run(i) {
+			for _, r := range list {
+				next[i][r>>(64-skip)]++
+			}
+		}
+	})
+	if ctx.Err() != nil {
+		return nil, skip
+	}
+	all := make([]uint64, n)
+	parts = make([][]uint64, 1<<skip)
+	at := 0
+	for p := range parts {
+		first := at
+		for i := range next {
+			at, next[i][p] = at+next[i][p], at
+		}
+		parts[p] = all[first:at]
+	}
+	inParallel(ctx, d.workers, d.workers, func(_, i int) {
+		for _, list := range run(i) {
+			for _, r := range list {
+				p := r >> (64 - skip)
+				all[next[i][p]] = r
+				next[i][p]++
+			}
+		}
+	})
+	return parts, skip
+}
+
+// content returns the bytes of a record's string and what they take: their slot,
+// when they have one of their own that fits them, else just themselves. It is nil
+// in a damaged heap.
+func (d *duplicates) content(record uint64) (text []byte, taken uint64) {
+	a := d.address(record)
+	o, off, ok := d.Heap.Find(a)
+	i, inSpan := d.Heap.SpanIndex(a)
+	if !ok || !inSpan || off < 0 {
+		return nil, 0
+	}
+	s, n := &d.Heap.Spans[i], uint64(d.extents[o])
+	if d.spans[i].tiny {
+		_, n, _ = cutTiny(tailOfTiny(d.extents[o], uint(off)))
+	}
+	at := uint64(a - s.Start)
+	if at > uint64(len(s.Data)) || n > uint64(len(s.Data))-at {
+		return nil, 0
+	}
+	taken = n
+	if n > smallerSlot(s) {
+		taken = s.ElemBytes
+	}
+	return s.Data[at : at+n : at+n], taken
+}
+
+// smallerSlot returns the bytes that would fit a smaller slot than those of a
+// span without pointers.
+func smallerSlot(s *goheap.Span) uint64 {
+	if s.Class == 0 {
+		return s.ElemBytes - min(s.ElemBytes, layout.PageSize)
+	}
+	n, _, _ := layout.SizeClass(s.Class - 1)
+	if spanClass(s) == layout.TinySpanClass {
+		n = s.ElemBytes - 1 // what is smaller shares a block
+	}
+	return n
+}
+
+// duplicate is a content that is there more than once.
+type duplicate struct {
+	count, bytes, length uint64
+	at                   uint64 // record of the first by address
+	place                uint64
+}
+
+// compareDuplicates puts those first whose copies take most.
+func compareDuplicates(a, b duplicate) int {
+	return cmp.Or(-cmp.Compare(a.bytes, b.bytes), -cmp.Compare(a.count, b.count), cmp.Compare(a.place, b.place))
+}
+
+// duplicateFinder is a worker's part of the result.
+type duplicateFinder struct {
+	*duplicates
+	skip                   int // bits that all hashes in a part have in common
+	count, bytes, distinct uint64
+	top                    []duplicate
+
+	once, twice [1 << filterBits / 64]uint64
+}
+
+// filterBits is how many bits of a hash tell which records may have an equal.
+const filterBits = 16
+
+// find finds the equal strings among the records of a part.
+func (f *duplicateFinder) find(part []uint64) {
+	part = f.filter(part)
+	slices.Sort(part)
+	for len(part) > 0 {
+		n := 1
+		for n < len(part) && part[n]>>f.placeBits == part[0]>>f.placeBits {
+			n++
+		}
+		f.compare(part[:n])
+		part = part[n:]
+	}
+}
+
+// filter keeps the records whose hash another one may have, too.
+func (f *duplicateFinder) filter(part []uint64) []uint64 {
+	clear(f.once[:])
+	clear(f.twice[:])
+	width := max(min(filterBits, 64-f.placeBits-f.skip), 0)
+	for _, r := range part {
+		i := r << f.skip >> (64 - width)
+		bit := uint64(1) << (i % 64)
+		f.twice[i/64] |= f.once[i/64] & bit
+		f.once[i/64] |= bit
+	}
+	kept := part[:0]
+	for _, r := range part {
+		if i := r << f.skip >> (64 - width); f.twice[i/64]>>(i%64)&1 != 0 {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// compare tells strings of equal hash apart, by address. It overwrites the records.
+func (f *duplicateFinder) compare(records []uint64) {
+	for len(records) > 1 {
+		first := records[0]
+		text, taken := f.content(first)
+		g := duplicate{count: 1, bytes: taken, length: uint64(len(text)), at: first, place: first & (1<<f.placeBits - 1)}
+		others := records[:0]
+		for _, r := range records[1:] {
+			other, takes := f.content(r)
+			if !bytes.Equal(text, other) {
+				others = append(others, r)
+				continue
+			}
+			g.count++
+			g.bytes += takes
+			taken = max(taken, takes)
+		}
+		// All but the one that takes most could go.
+		if g.bytes -= taken; g.count > 1 && g.length > 0 {
+			f.add(g)
+		}
+		records = others
+	}
+}
+
+func (f *duplicateFinder) add(g duplicate) {
+	f.count += g.count - 1
+	f.bytes += g.bytes
+	f.distinct++
+	if f.top = append(f.top, g); len(f.top) >= 16*facts.WasteTopCap {
+		top(&f.top, facts.WasteTopCap, compareDuplicates)
+	}
+}
+
+// shownBytes bounds a string that is shown.
+const shownBytes = 64
+
+// shown returns the start of a string as text.
+func shown(content []byte) string {
+	if len(content) > shownBytes {
+		content = content[:shownBytes]
+		for i := 1; i < utf8.UTFMax; i++ {
+			if end := content[len(content)-i:]; utf8.RuneStart(end[0]) {
+				if !utf8.FullRune(end) {
+					content = content[:len(content)-i]
+				}
+				break
+			}
+		}
+	}
+	text := strings.ToValidUTF8(string(content), string(utf8.RuneError))
+	n := min(len(text), shownBytes)
+	for n < len(text) && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
