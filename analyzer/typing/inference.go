@@ -56,6 +56,7 @@ type inference struct {
 	allValues  []image.Addr
 	readOnly   []image.Range
 	timers     timerTypes
+	shaped     bool
 	conflicts  uint64
 	incomplete string
 }
@@ -129,9 +130,19 @@ func (f *inference) run() {
 		f.queued--
 		f.waiting[span] = false
 		f.scanSpan(span)
+		f.limit = classes
 		f.flush()
 	}
 	f.incomplete = "the time was over"
+}
+
+// passedOn returns what class the claims of an object can have whose type is of a
+// class: weak evidence does not become strong by being passed on.
+func passedOn(c Class) Class {
+	if c <= Part {
+		return c
+	}
+	return classes
 }
 
 // scanSpan scans the objects of a span that are to be scanned.
@@ -150,6 +161,7 @@ func (f *inference) scanSpan(span int32) {
 			o := first + goheap.Object(bits.OnesCount64(allocated&(bit-1)))
 			slot := uint64(w)*64 + uint64(bits.TrailingZeros64(todo))
 			if mem := s.Value(uint32(slot)); mem != nil {
+				f.limit = passedOn(classOf(f.words[o]))
 				f.scan(index(f.words[o]&indexMask), s.Start+image.Addr(slot*s.ElemBytes+s.Header), mem)
 			}
 		}
