@@ -28,6 +28,10 @@ func describeAccounting(h *goheap.Heap, snap *coreread.Snapshot, doc *facts.Heap
 // explains. The dynamic loader has a few pages of it in every process.
 const unknownToGo = "memory that Go does not know (C and others)"
 
+// arenaRest is what of the arenas cannot be told apart: normally nothing, or a few
+// pages that were changing hands.
+const arenaRest = "other memory of heap arenas"
+
 // ledger gives every byte of the accessible memory to one line: who claims it
 // first has it.
 type ledger struct {
@@ -101,14 +105,12 @@ func (l *ledger) line(what string, n uint64) {
 func accountArenas(l *ledger, h *goheap.Heap, doc *facts.Heap) {
 	var parts ledger
 	accountSpans(&parts, h, doc)
-	if manual, err := h.ManualSpans(); err == nil {
-		free := manual.StackBytes - manual.Goroutines - manual.System - manual.Finished
-		parts.line("goroutine stacks", manual.Goroutines)
-		parts.line("system and signal stacks of threads", manual.System)
-		parts.line("stacks kept for new goroutines", manual.Finished+free)
-		parts.line("work buffers of the collector", manual.WorkBuffers)
-		parts.line("other spans of the runtime", manual.Other)
-	}
+	manual, _ := h.ManualSpans() // what could not be told apart is in Other
+	parts.line("goroutine stacks", manual.Goroutines)
+	parts.line("system and signal stacks of threads", manual.System)
+	parts.line("stacks kept for new goroutines", manual.StackBytes-manual.Goroutines-manual.System)
+	parts.line("work buffers of the collector", manual.WorkBuffers)
+	parts.line("other spans of the runtime", manual.Other)
 	if free, err := h.FreePages(); err == nil {
 		parts.line("free heap pages", free.Idle())
 		parts.line("free heap pages given back to the system", free.Released())
@@ -121,11 +123,11 @@ func accountArenas(l *ledger, h *goheap.Heap, doc *facts.Heap) {
 	mapped := l.take(slices.Clone(h.Arenas))
 	if sum > mapped {
 		// The core lacks mappings, or the heap's structures are damaged.
-		l.line("heap arenas", mapped)
+		l.line(arenaRest, mapped)
 		return
 	}
 	l.lines = append(l.lines, parts.lines...)
-	l.line("heap arenas beyond the known pages", mapped-sum)
+	l.line(arenaRest, mapped-sum)
 }
 
 // accountSpans divides the spans of objects.

@@ -40,29 +40,31 @@ func describeArenas(h *goheap.Heap, doc *facts.Heap) {
 	accessible := h.Process().Core.Accessible()
 	doc.Arenas, doc.ArenasTotal = []facts.Arena{}, len(h.Arenas)
 	for _, a := range h.Arenas[:min(len(h.Arenas), facts.ArenasCap)] {
-		doc.Arenas = append(doc.Arenas, facts.Arena{
-			Address:       facts.Word(a.Start),
-			ReservedBytes: a.Len(),
-			MappedBytes:   facts.Some(bytesIn(accessible, a)),
-			InCoreBytes:   a.Len() - h.Process().Image.Missing(a),
-		})
+		arena := facts.Arena{Address: facts.Word(a.Start), ReservedBytes: a.Len()}
+		var mapped uint64
+		for _, r := range within(accessible, a) {
+			mapped += r.Len()
+			arena.InCoreBytes += r.Len() - h.Process().Image.Missing(r)
+		}
+		arena.MappedBytes = facts.Some(mapped)
+		doc.Arenas = append(doc.Arenas, arena)
 	}
 }
 
-// bytesIn returns how many bytes of r the ranges cover; they are by address and
+// within returns what r has in common with the ranges, which are by address and
 // do not overlap.
-func bytesIn(ranges []image.Range, r image.Range) uint64 {
+func within(ranges []image.Range, r image.Range) []image.Range {
 	i, _ := slices.BinarySearchFunc(ranges, r.Start, func(e image.Range, a image.Addr) int {
 		if e.End <= a {
 			return -1
 		}
 		return 1
 	})
-	var n uint64
+	var out []image.Range
 	for ; i < len(ranges) && ranges[i].Start < r.End; i++ {
-		n += image.Range{Start: max(ranges[i].Start, r.Start), End: min(ranges[i].End, r.End)}.Len()
+		out = append(out, image.Range{Start: max(ranges[i].Start, r.Start), End: min(ranges[i].End, r.End)})
 	}
-	return n
+	return out
 }
 
 // describePages fills how the pages and the stacks among them are used.

@@ -181,10 +181,11 @@ func (r *pageReader) readCaches() error {
 	r.caches = make(map[image.Addr]pageCache)
 	c := h.process.Image.Cursor()
 	for _, at := range processors {
-		pages := pageCache{c.Uint64(at + image.Addr(free)), c.Uint64(at + image.Addr(released))}
-		if pages.free != 0 {
-			r.caches[c.Addr(at+image.Addr(base))] = pages
-		}
+		start := c.Addr(at + image.Addr(base))
+		pages := r.caches[start] // two processors may have parts of the same 64
+		pages.free |= c.Uint64(at + image.Addr(free))
+		pages.released |= c.Uint64(at + image.Addr(released))
+		r.caches[start] = pages
 	}
 	return c.Err()
 }

@@ -142,7 +142,7 @@ func (r *manualReader) list(at image.Addr, next uint64, use spanUse) error {
 			return fmt.Errorf("the list of spans at %v runs in a circle", at)
 		}
 		i := sort.Search(len(r.byAddr), func(i int) bool { return r.heap.Spans[r.byAddr[i]].Addr >= s })
-		if i < len(r.byAddr) && r.heap.Spans[r.byAddr[i]].Addr == s {
+		if i < len(r.byAddr) && r.heap.Spans[r.byAddr[i]].Addr == s && r.use[r.byAddr[i]] == otherSpan {
 			r.use[r.byAddr[i]] = use
 		}
 		s = c.Addr(s + image.Addr(next))

@@ -15,6 +15,7 @@ type Metadata struct {
 	Bits     []image.Range // mark and allocation bits of the spans
 	Records  []image.Range // everything small: mspans, specials, profile records, pollDescs, … (persistentalloc)
 	Profiles []image.Range // the table of the profiles' records
+	Queues   []image.Range // of spans that the collector has to look at (Green Tea, 1.26)
 }
 
 // Metadata finds it. The error says what could not be read first: that memory is
@@ -25,7 +26,7 @@ func (h *Heap) Metadata() (Metadata, error) {
 		r.page = n
 	}
 	var first error
-	for _, read := range []func() error{r.records, r.arenas, r.spans, r.pageIndex, r.scavengeIndex, r.bits, r.profiles} {
+	for _, read := range []func() error{r.records, r.arenas, r.spans, r.pageIndex, r.scavengeIndex, r.bits, r.profiles, r.queues} {
 		if err := read(); err != nil && first == nil {
 			first = err
 		}
@@ -226,3 +227,41 @@ func (r *metadataReader) profiles() error {
 	r.add(&r.found.Profiles, table, profileBuckets)
 	return err
 }
+
+// Fields of runtime.spanSPMC, in bytes, the same in 1.26 and 1.27
+// (mgcmark_greenteagc.go): a ring and how many words it has.
+const (
+	queueNext = 8
+	queueRoom = 40
+	queueRing = 48
+)
+
+// queues follows work.spanSPMCs.
+func (r *metadataReader) queues() error {
+	work := r.heap.process.Layout().Struct("runtime.workType")
+	list, ok := work.Optional("spanSPMCs.list")
+	if !ok {
+		return work.Err()
+	}
+	at, err := r.heap.global("runtime.work")
+	if err != nil {
+		return err
+	}
+	c := r.heap.process.Image.Cursor()
+	q := c.Addr(at + image.Addr(list))
+	for n := 0; q != 0; n++ {
+		ring, room := c.Addr(q+queueRing), c.Uint32(q+queueRoom)
+		if err := c.Err(); err != nil {
+			return err
+		}
+		if n > maxQueues {
+			return fmt.Errorf("the list of the collector's queues runs in a circle at %v", q)
+		}
+		r.add(&r.found.Queues, ring, 8*uint64(room))
+		q = c.Addr(q + queueNext)
+	}
+	return c.Err()
+}
+
+// maxQueues bounds that list: a processor has a queue of a few rings.
+const maxQueues = 1 << 20
