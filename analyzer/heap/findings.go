@@ -12,8 +12,9 @@ import (
 func (a *Analysis) describeFindings(ctx context.Context, doc *facts.Heap) {
 	f := &finder{graph: a.Graph, doms: a.Doms, types: a.Types, largest: map[uint32]uint32{}}
 	n := &namer{graph: a.Graph, types: a.Types, start: a.names.start}
-	objects, total := f.dominators(doc.ReachableBytes.V)
-	suspects := f.suspects(doc.ReachableBytes.V)
+	reachable := a.Doms.Retained(a.Graph.Root())
+	objects, total := f.dominators(reachable)
+	suspects := f.suspects(reachable)
 	targets := append([]uint32{}, objects...)
 	for i := range suspects {
 		targets = append(targets, suspects[i].point)

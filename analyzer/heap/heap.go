@@ -93,12 +93,15 @@ func (a *Analysis) collect(ctx context.Context, types *gotypes.Universe) (*graph
 // Facts writes the heap part of the document.
 func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.Heap {
 	doc := &facts.Heap{}
+	// Each fills fields of its own.
+	var side sync.WaitGroup
+	side.Go(func() { a.describeFindings(ctx, doc) })
 	tally := a.histogram()
 	a.countObjects(tally, doc)
 	a.countConservative(doc)
 	a.describeTypes(tally, doc)
 	describeHolders(a.Graph, a.Doms, a.names.start, doc)
-	a.describeFindings(ctx, doc)
+	side.Wait()
 	describeProfiles(profiles, doc)
 	a.describeSites(profiles, doc)
 	doc.Waste = a.waste(ctx)

@@ -47,23 +47,48 @@ func (a *Analysis) histogram() histogram {
 // part returns where the i-th of n equal parts of so many begins.
 func part(many, i, n int) int { return int(uint64(many) * uint64(i) / uint64(n)) }
 
+// countBatch is how many nodes count looks up side by side: the loads of memory
+// that is in no cache overlap then.
+const countBatch = 64
+
 // count tallies the nodes at the places first to end of the dominators' row.
 func (a *Analysis) count(tally histogram, first, end uint32) {
 	until := a.above(first)
 	objects := uint32(a.Heap.Objects())
-	for at := first; at < end; at++ {
-		v := a.Doms.Row[at]
-		if v >= objects {
-			continue
+	var batch [countBatch]struct {
+		key      typing.Key
+		end      uint32
+		retained uint64
+	}
+	for first < end {
+		n := min(countBatch, end-first)
+		for i, v := range a.Doms.Row[first : first+n] {
+			if v >= objects {
+				batch[i].key = noObject
+				continue
+			}
+			b := &batch[i]
+			b.key, b.retained = a.Types.Of[v], a.Doms.Retained(v)
+			_, b.end = a.Doms.Run(v)
 		}
-		t := &tally[a.Types.Of[v]]
-		t.objects++
-		if at >= until[a.Types.Of[v]] {
-			t.retained += a.Doms.Retained(v)
-			_, until[a.Types.Of[v]] = a.Doms.Run(v)
+		for i := range batch[:n] {
+			b := &batch[i]
+			if b.key == noObject {
+				continue
+			}
+			t := &tally[b.key]
+			t.objects++
+			if first+uint32(i) >= until[b.key] {
+				t.retained += b.retained
+				until[b.key] = b.end
+			}
 		}
+		first += n
 	}
 }
+
+// noObject stands for nodes that are no objects.
+const noObject = ^typing.Key(0)
 
 // above returns by type the end of the run of the topmost object of that type
 // that dominates the node at a place.
