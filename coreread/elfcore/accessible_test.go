@@ -11,10 +11,10 @@ import (
 )
 
 // TestAccessibleIsWhatTheHeadersGive adds up the program headers as debug/elf
-// reads them.
+// reads them, of cores by each writer.
 func TestAccessibleIsWhatTheHeadersGive(t *testing.T) {
 	for _, tc := range testcores.All(t) {
-		if tc.Cut != 0 || tc.Go != "1.27.3" && tc.Producer == "kernel" {
+		if tc.Cut != 0 || tc.Program != "cgo" && tc.Producer == "kernel" {
 			continue
 		}
 		t.Run(tc.Name, func(t *testing.T) {

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"testing"
 
+	"postmortem/coreread/goheap"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
 	"postmortem/internal/testcores"
 )
 
-// TestPagesAreAsCounted holds the page allocator's bitmaps, and what refers to
-// stacks and work buffers, against the runtime's statistics.
-func TestPagesAreAsCounted(t *testing.T) {
+// TestMemoryIsAsCounted holds what the heap's memory is used for against the
+// runtime's statistics, byte for byte.
+func TestMemoryIsAsCounted(t *testing.T) {
 	for _, c := range testcores.All(t) {
 		if c.Cut != 0 {
 			continue
@@ -19,37 +20,44 @@ func TestPagesAreAsCounted(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			h := read(t, c)
-			counted := h.Process().Collector().Memory
-			free, err := h.FreePages()
-			if err != nil {
-				t.Fatal(err)
-			}
-			manual, err := h.ManualSpans()
-			if err != nil {
-				t.Fatal(err)
-			}
-			same(t, "released", free.Released()+free.Padding, counted.Released)
-			if counted.HeapFree != nil {
-				same(t, "idle", free.Idle(), counted.HeapFree)
-			}
-			same(t, "stacks", manual.StackBytes, counted.Stacks)
-			same(t, "work buffers", manual.WorkBuffers, counted.WorkBuffers)
-			var objects, others uint64
-			for i := range h.Spans {
-				if s := &h.Spans[i]; s.InUse() {
-					objects += s.Bytes
-				} else {
-					others += s.Bytes
-				}
-			}
-			same(t, "spans of objects", objects, counted.HeapInUse)
-			if sum := manual.StackBytes + manual.WorkBuffers + manual.Other; sum != others {
-				t.Errorf("manual spans have %d bytes, their uses %d", others, sum)
-			}
-			if used := manual.Goroutines + manual.Finished + manual.System; used > manual.StackBytes {
-				t.Errorf("stacks in use have %d bytes, their spans %d", used, manual.StackBytes)
-			}
+			checkPages(t, h)
+			checkMetadata(t, h)
 		})
+	}
+}
+
+// checkPages is for the page allocator's bitmaps, and what refers to stacks and
+// work buffers.
+func checkPages(t *testing.T, h *goheap.Heap) {
+	counted := h.Process().Collector().Memory
+	free, err := h.FreePages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := h.ManualSpans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "released", free.Released()+free.Padding, counted.Released)
+	if counted.HeapFree != nil {
+		same(t, "idle", free.Idle(), counted.HeapFree)
+	}
+	same(t, "stacks", manual.StackBytes, counted.Stacks)
+	same(t, "work buffers", manual.WorkBuffers, counted.WorkBuffers)
+	var objects, others uint64
+	for i := range h.Spans {
+		if s := &h.Spans[i]; s.InUse() {
+			objects += s.Bytes
+		} else {
+			others += s.Bytes
+		}
+	}
+	same(t, "spans of objects", objects, counted.HeapInUse)
+	if sum := manual.StackBytes + manual.WorkBuffers + manual.Other; sum != others {
+		t.Errorf("manual spans have %d bytes, their uses %d", others, sum)
+	}
+	if used := manual.Goroutines + manual.Finished + manual.System; used > manual.StackBytes {
+		t.Errorf("stacks in use have %d bytes, their spans %d", used, manual.StackBytes)
 	}
 }
 
@@ -114,54 +122,44 @@ func TestFreePagesAreNobodys(t *testing.T) {
 	}
 }
 
-// TestMetadataIsWhatTheRuntimeCounts holds the runtime's own mappings against
-// its counts of them (mstats.go, the *_sys fields).
-func TestMetadataIsWhatTheRuntimeCounts(t *testing.T) {
-	for _, c := range testcores.All(t) {
-		if c.Cut != 0 {
-			continue
+// checkMetadata is for the runtime's own mappings (mstats.go, the *_sys fields).
+func checkMetadata(t *testing.T, h *goheap.Heap) {
+	m, err := h.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	accessible := h.Process().Core.Accessible()
+	var got uint64
+	for _, list := range [][]image.Range{m.Index, m.Bits, m.Records, m.Profiles, m.Queues} {
+		for i, r := range list {
+			for _, s := range list[:i] {
+				if s.Start < r.End && r.Start < s.End {
+					t.Fatalf("%v and %v overlap", r, s)
+				}
+			}
+			for _, a := range accessible {
+				got += image.Range{Start: max(r.Start, a.Start), End: min(r.End, a.End)}.Len()
+			}
 		}
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			h := read(t, c)
-			m, err := h.Metadata()
-			if err != nil {
-				t.Fatal(err)
-			}
-			accessible := h.Process().Core.Accessible()
-			var got uint64
-			for _, list := range [][]image.Range{m.Index, m.Bits, m.Records, m.Profiles, m.Queues} {
-				for i, r := range list {
-					for _, s := range list[:i] {
-						if s.Start < r.End && r.Start < s.End {
-							t.Fatalf("%v and %v overlap", r, s)
-						}
-					}
-					for _, a := range accessible {
-						got += image.Range{Start: max(r.Start, a.Start), End: min(r.End, a.End)}.Len()
-					}
-				}
-			}
-			p := h.Process()
-			at, _, err := p.Exe.Global("runtime.memstats")
-			if err != nil {
-				t.Fatal(err)
-			}
-			stats := p.Layout().Struct("runtime.mstats")
-			var want uint64
-			for _, field := range []string{"mspan_sys", "mcache_sys", "buckhash_sys", "gcMiscSys", "other_sys"} {
-				n, err := p.Image.Uint64(at.Add(p.Bias) + image.Addr(stats.Offset(field)))
-				if err != nil || stats.Err() != nil {
-					t.Fatal(field, err, stats.Err())
-				}
-				want += n
-			}
-			// The table of arenas is not counted; each mapping of its own is counted to
-			// its content's end, and not to the page's.
-			want += 8 << 22
-			if slack := uint64(4096 * (len(m.Index) + len(m.Profiles) + len(m.Queues))); got < want || got > want+slack {
-				t.Errorf("found %d bytes, the runtime counts %d", got, want)
-			}
-		})
+	}
+	p := h.Process()
+	at, _, err := p.Exe.Global("runtime.memstats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats := p.Layout().Struct("runtime.mstats")
+	var want uint64
+	for _, field := range []string{"mspan_sys", "mcache_sys", "buckhash_sys", "gcMiscSys", "other_sys"} {
+		n, err := p.Image.Uint64(at.Add(p.Bias) + image.Addr(stats.Offset(field)))
+		if err != nil || stats.Err() != nil {
+			t.Fatal(field, err, stats.Err())
+		}
+		want += n
+	}
+	// The table of arenas is not counted; each mapping of its own is counted to
+	// its content's end, and not to the page's.
+	want += 8 << 22
+	if slack := uint64(4096 * (len(m.Index) + len(m.Profiles) + len(m.Queues))); got < want || got > want+slack {
+		t.Errorf("found %d bytes, the runtime counts %d", got, want)
 	}
 }
