@@ -2,7 +2,6 @@ package typing
 
 import (
 	"strconv"
-	"strings"
 
 	"postmortem/coreread/gotypes"
 )
@@ -30,8 +29,10 @@ func (r *Result) FieldPath(k Key, offset uint64) string {
 		}
 		return r.entryPath(e, offset%e.Size)
 	case Closure:
-		path := r.types.Path(e.Type, offset)
-		return strings.TrimPrefix(path, ".F")
+		if offset < 8 {
+			return "" // the code
+		}
+		return r.types.Path(e.Type, offset)
 	}
 	return ""
 }

@@ -154,10 +154,10 @@ func (f *inference) trieNodes(id gotypes.ID, name string) (inner, leaf gotypes.I
 }
 
 // isClosureStruct reports whether a type is the struct that the compiler makes
-// for a closure: its code's address in a field F, and what it captured
+// for a closure: its code's address in a field F, .F in 1.20 and 1.21, and what it captured
 // (cmd/compile/internal/typecheck/closure.go).
 func isClosureStruct(u *gotypes.Universe, t *gotypes.Type) bool {
-	return t.Kind == reflect.Struct && len(t.Fields) > 0 && t.Fields[0].Name == "F" &&
+	return t.Kind == reflect.Struct && len(t.Fields) > 0 && strings.TrimPrefix(t.Fields[0].Name, ".") == "F" &&
 		strings.HasPrefix(t.Name, "struct {") && u.Type(t.Fields[0].Type).Kind == reflect.Uintptr
 }
 

@@ -61,6 +61,10 @@ func (f *inference) cleanup(fn, call, arg image.Addr) {
 	}
 	i := f.single(typ)
 	if call != 0 {
+		if e := &f.entries[i]; e.size < 16 && !e.pointers {
+			box, _ := f.types.ByName("[2]uintptr") // so that it is no part of a tiny block
+			i = f.single(box)
+		}
 		f.claim(arg, f.entries[i].size, i, Owner)
 		return
 	}
