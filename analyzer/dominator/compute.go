@@ -6,6 +6,10 @@ import "context"
 // O(edges * log nodes) for every graph and close to linear for heaps. Errors are
 // those of ctx and those that wrap ErrGraph. The graph is only read.
 //
+// Beyond the graph it takes 8 bytes per node, which stay with the tree, 4 more per
+// node with edges, 8 or 16 per edge to a node that has several edges in, and about
+// 60 per such node, if a leaf 16. For a heap that is less than 40 bytes per node.
+//
 // A node with one edge in is dominated by where that comes from. Such nodes are
 // most of a heap; they are set aside first, region by region (see regions), in
 // order of memory. The rest is the algorithm of Lengauer and Tarjan on a graph whose

@@ -6,7 +6,7 @@ import "math/bits"
 // comes from the dominators of its parent in the search tree: the first of them
 // that is not greater than its semidominator.
 func (f *forest) immediate() error {
-	doms := &ladder{up: bulk[uint32](len(f.heads))}
+	doms := &ladder{up: f.headExits[:len(f.heads)]} // whose entries nobody needs any more
 	for i := uint32(1); i < uint32(len(f.heads)); i++ {
 		if i > 1 {
 			f.resolve(&f.heads[i], doms)

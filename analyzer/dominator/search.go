@@ -103,7 +103,8 @@ func (s *search) enter(id, parent, from uint32) int {
 	return int(end - first)
 }
 
-// meetLeaves goes over the exits to leaves in order of the regions.
+// meetLeaves goes over the exits to leaves in order of the regions, and lets go of
+// all that only the search needs.
 func (s *search) meetLeaves() error {
 	for number := uint32(1); number < uint32(len(s.heads)); number++ {
 		id := s.headID[number]
@@ -126,15 +127,17 @@ func (s *search) meetLeaves() error {
 			return err
 		}
 	}
+	s.frames, s.exits, s.leafExits = nil, nil, nil
 	return nil
 }
 
 // readAhead asks for what meetLeaves will read some regions later.
 func (s *search) readAhead(number uint32) {
-	const far, near = 24, 8
-	if number+far >= uint32(len(s.heads)) {
+	const farther, far, near = 40, 24, 8
+	if number+farther >= uint32(len(s.heads)) {
 		return
 	}
+	prefetch(unsafe.Pointer(&s.leafExits[s.headID[number+farther]]))
 	id := s.headID[number+far]
 	if end := s.leafExits[id]; end > s.leafExits[id+1] {
 		prefetch(unsafe.Pointer(&s.exits[end-1]))

@@ -41,6 +41,7 @@ func (f *forest) semidominators() error {
 			return err
 		}
 	}
+	f.links, f.toHeads, f.toLeaves = nil, shelf{}, shelf{}
 	return nil
 }
 
