@@ -243,6 +243,18 @@ func titled(title string, blocks []block) []block {
 	return append([]block{heading(say(title))}, blocks...)
 }
 
+// worth returns the first rows of a list by falling bytes: those of a thousandth of
+// what can be reached, and a few in any case.
+func worth[T any](h *facts.Heap, list []T, bytes func(*T) uint64) []T {
+	const few = 5
+	for i := range list {
+		if i >= few && bytes(&list[i]) < h.ReachableBytes.V/1000 {
+			return list[:i]
+		}
+	}
+	return list
+}
+
 // listed fills a table with at most so many rows of a list, and says how many there
 // are besides; nothing of an empty list.
 func listed[T any](what string, list []T, total, most int, t table, row func(*T) []text) []block {

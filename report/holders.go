@@ -15,7 +15,7 @@ func (a *author) suspects(h *facts.Heap) []block {
 	for i := range h.Suspects[:min(shownTop, len(h.Suspects))] {
 		s := &h.Suspects[i]
 		t := say(a.suspect(s), ".")
-		if len(s.Path) > 0 {
+		if len(s.Path) > 0 && !s.Group.Known {
 			t = say(t, " Kept by: ", a.path(s.Path, s.PathTotal), ".")
 		}
 		list = append(list, t)
@@ -27,6 +27,13 @@ func (a *author) suspects(h *facts.Heap) []block {
 func (a *author) suspect(s *facts.Suspect) text {
 	retain := fmt.Sprintf(" %s (%s)", size(s.RetainedBytes), percentOf(s.Share))
 	at := s.AccumulationPoint
+	if s.Group.Known {
+		t := say(plural(int(s.Objects), "goroutine"))
+		if g := a.groupByID(s.Group.V); g != nil {
+			t = say(t, " ", a.groupWords(g))
+		}
+		return say(t, " retain", retain)
+	}
 	if s.Kind != facts.SuspectGroup {
 		t := say("one ", a.typ(s.Type))
 		if at != nil {
@@ -53,7 +60,7 @@ func (a *author) askOfHolder() text {
 	}
 	s := &h.Suspects[0]
 	t := say("what should have let go of this: ", a.suspect(s), "?")
-	if len(s.Path) > 0 {
+	if len(s.Path) > 0 && !s.Group.Known {
 		t = say(t, " Kept by: ", a.path(s.Path, s.PathTotal), ".")
 	}
 	return t
@@ -62,7 +69,7 @@ func (a *author) askOfHolder() text {
 // groupsRetain is which goroutines keep most.
 func (a *author) groupsRetain(h *facts.Heap) []block {
 	t := table{head: []string{"retained", "stacks", "goroutines", "where", "created by"}, right: []bool{true, true, true, false, false}}
-	return titled("Kept by goroutines", listed("group", h.RetainedByGroup, h.RetainedByGroupTotal, shownRows, t, func(r *facts.GroupRetained) []text {
+	return titled("Kept by goroutines", listed("group", worth(h, h.RetainedByGroup, func(r *facts.GroupRetained) uint64 { return r.Bytes }), h.RetainedByGroupTotal, shownRows, t, func(r *facts.GroupRetained) []text {
 		row := []text{say(size(r.Bytes)), say(or(r.StackBytes, size)), say("—"), say("—"), say("—")}
 		if !r.StackBytes.Known {
 			row[1] = say("—")
@@ -184,7 +191,7 @@ func (a *author) pathCell(steps []string, total int) text {
 // rootTables are the roots and the packages that keep most.
 func (a *author) rootTables(h *facts.Heap) []block {
 	t := table{head: []string{"retained", "share", "root", "kind"}, right: []bool{true, true, false, false}}
-	out := titled("Roots", listed("root", h.Roots, h.RootsTotal, shownRows, t, func(r *facts.Root) []text {
+	out := titled("Roots", listed("root", worth(h, h.Roots, func(r *facts.Root) uint64 { return r.RetainedBytes.V }), h.RootsTotal, shownRows, t, func(r *facts.Root) []text {
 		name := say("—")
 		switch {
 		case r.Goroutine.Known && r.Name.Known:
@@ -207,7 +214,7 @@ func (a *author) rootTables(h *facts.Heap) []block {
 		return out
 	}
 	t = table{head: []string{"retained", "share", "variables of package"}, right: []bool{true, true, false}}
-	return append(out, titled("Packages", listed("package", h.Packages, h.PackagesTotal, shownRows, t, func(p *facts.PackageRetained) []text {
+	return append(out, titled("Packages", listed("package", worth(h, h.Packages, func(p *facts.PackageRetained) uint64 { return p.RetainedBytes }), h.PackagesTotal, shownRows, t, func(p *facts.PackageRetained) []text {
 		return []text{say(size(p.RetainedBytes)), say(percent(p.RetainedBytes, h.ReachableBytes.V)), say(lit(a.packageName(p.Name)))}
 	}))...)
 }

@@ -86,8 +86,11 @@ const (
 // Suspect is what one would look at first for a leak.
 type Suspect struct {
 	Kind SuspectKind `json:"kind"`
-	// Type is of the object, or of the many.
+	// Type is of the object, or of the many; "goroutine" where goroutines of one
+	// group are the many.
 	Type Maybe[string] `json:"type"`
+	// Group is the Group.ID of these goroutines, unknown for objects.
+	Group Maybe[int] `json:"group"`
 	// Objects is how many there are of Type: 1 for a dominator.
 	Objects       uint64 `json:"objects"`
 	RetainedBytes uint64 `json:"retained_bytes"`

@@ -148,18 +148,27 @@ func (c *collector) variableAt(at image.Addr) int {
 }
 
 // packageOf returns the import path in a variable's name: up to the first dot
-// behind the last slash outside of brackets.
+// behind the last slash outside of brackets. A version at the end of a path, as in
+// gopkg.in/yaml.v3, is part of it.
 func packageOf(name string) string {
 	path := name
 	if i := strings.IndexByte(path, '['); i >= 0 {
 		path = path[:i]
 	}
 	slash := strings.LastIndexByte(path, '/') + 1
-	dot := strings.IndexByte(path[slash:], '.')
-	if dot < 0 {
+	last, rest, found := strings.Cut(path[slash:], ".")
+	if !found {
 		return ""
 	}
-	return path[:slash+dot]
+	if version, _, more := strings.Cut(rest, "."); more && slash > 0 && isVersion(version) {
+		last += "." + version
+	}
+	return path[:slash] + last
+}
+
+// isVersion reports whether a name is like v3.
+func isVersion(name string) bool {
+	return len(name) > 1 && name[0] == 'v' && strings.Trim(name[1:], "0123456789") == ""
 }
 
 func (c *collector) goroutines(ctx context.Context, r *goroots.Reader) {

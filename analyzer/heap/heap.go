@@ -83,7 +83,7 @@ func (a *Analysis) collect(ctx context.Context, types *gotypes.Universe) (*graph
 	if err != nil {
 		return nil, err
 	}
-	roots, err := graph.Collect(ctx, a.Heap, r, graph.Sources{Globals: globals(types), Group: a.names.group})
+	roots, err := graph.Collect(ctx, a.Heap, r, graph.Sources{Globals: globals(types, a.snap), Group: a.names.group})
 	if err != nil {
 		return nil, fmt.Errorf("looking for what keeps objects alive: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/graph"
+	"postmortem/coreread"
+	"postmortem/coreread/exe"
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
 )
@@ -43,12 +45,24 @@ func (n *goroutineNames) start(goid uint64) (string, bool) {
 	return g.Start.Func, true
 }
 
-// globals returns the variables that roots are named after.
-func globals(types *gotypes.Universe) []graph.Global {
+// globals returns the variables that roots are named after: those of the debug
+// information, and what only the symbol table names, like values that the
+// compiler laid out.
+func globals(types *gotypes.Universe, snap *coreread.Snapshot) []graph.Global {
 	var list []graph.Global
-	for _, v := range types.Globals() {
-		list = append(list, graph.Global{Name: v.Name, Range: image.Range{Start: v.Addr, End: v.Addr + image.Addr(v.Bytes)}})
+	add := func(name string, at image.Addr, size uint64) {
+		list = append(list, graph.Global{Name: name, Range: image.Range{Start: at, End: at + image.Addr(size)}})
 	}
+	for _, v := range types.Globals() {
+		add(v.Name, v.Addr, v.Bytes)
+	}
+	m := snap.Exe.Module()
+	snap.Exe.EachVariable(func(name string, s exe.Symbol) bool {
+		if m.Data <= s.Addr && s.Addr < m.EData || m.BSS <= s.Addr && s.Addr < m.EBSS {
+			add(name, s.Addr.Add(snap.Bias), s.Size)
+		}
+		return true
+	})
 	return disjoint(list)
 }
 

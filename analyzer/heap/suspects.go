@@ -96,6 +96,9 @@ func (f *finder) judge(node uint32) suspect {
 		}
 		node = child
 	}
+	if s, ok := f.goroutines(first); ok {
+		return s
+	}
 	if s, ok := f.group(node); ok {
 		return s
 	}
@@ -113,6 +116,26 @@ func (f *finder) judge(node uint32) suspect {
 	}
 	f.setPoint(&s)
 	return s
+}
+
+// goroutines says of a group of several goroutines that they are what piles up.
+func (f *finder) goroutines(node uint32) (suspect, bool) {
+	holder, ok := f.graph.HolderOf(node)
+	if !ok || f.graph.Roots.Holders[holder].Kind != graph.Group {
+		return suspect{}, false
+	}
+	s := suspect{point: node}
+	f.eachChild(node, func(c uint32) {
+		if i, ok := f.graph.HolderOf(c); ok && f.graph.Roots.Holders[i].Kind == graph.Goroutine {
+			s.Objects++
+		}
+	})
+	if s.Objects < groupObjects {
+		return suspect{}, false
+	}
+	s.Kind, s.Type, s.Group = facts.SuspectGroup, facts.Some("goroutine"), facts.Some(int(f.graph.Roots.Holders[holder].ID))
+	s.RetainedBytes = f.doms.Retained(node)
+	return s, true
 }
 
 // largestChild returns the child that retains most, dominator.None when there is none.
