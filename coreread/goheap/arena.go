@@ -104,18 +104,21 @@ func (x *pageIndex) find(a image.Addr) *page {
 
 var nowhere = page{span: -1}
 
-// build enters the spans. The first block of pages is that of arenas that do not exist.
+// build enters the spans. The first block of pages is that of arenas without any.
 func (x *pageIndex) build(arenas []image.Range, spans []Span) {
 	if len(arenas) == 0 {
 		return
 	}
 	x.base = arenas[0].Start
-	n := uint64(arenas[len(arenas)-1].End-x.base) / layout.ArenaBytes
-	x.arenas = make([]int32, n)
-	for i, r := range arenas {
-		x.arenas[uint64(r.Start-x.base)/layout.ArenaBytes] = int32(i + 1)
-	}
-	x.pages = make([]page, (len(arenas)+1)*pagesPerArena)
+	x.arenas = make([]int32, uint64(arenas[len(arenas)-1].End-x.base)/layout.ArenaBytes)
+	blocks := 1
+	x.eachArena(spans, func(arena uint64) {
+		if x.arenas[arena] == 0 {
+			x.arenas[arena] = int32(blocks)
+			blocks++
+		}
+	})
+	x.pages = make([]page, blocks*pagesPerArena)
 	for i := range x.pages {
 		x.pages[i] = nowhere
 	}
@@ -127,4 +130,46 @@ func (x *pageIndex) build(arenas []image.Range, spans []Span) {
 			x.pages[uint64(x.arenas[d/layout.ArenaBytes])*pagesPerArena+d%layout.ArenaBytes/layout.PageSize] = p
 		}
 	}
+}
+
+// eachArena visits the arenas that the spans lie in, by address; some twice.
+func (x *pageIndex) eachArena(spans []Span, visit func(arena uint64)) {
+	for i := range spans {
+		last := uint64(spans[i].End()-1-x.base) / layout.ArenaBytes
+		for arena := uint64(spans[i].Start-x.base) / layout.ArenaBytes; arena <= last; arena++ {
+			visit(arena)
+		}
+	}
+}
+
+// Bounds of the index of a heap: an arena takes 192 KiB of it, and a core that was
+// cut short may name many of which it holds little.
+const (
+	freeArenas  = 256
+	arenaFactor = 64 << 10 // bytes of the image that stand for one more arena
+)
+
+// boundArenas drops the spans, which are ordered, from the arena on with which
+// the index would be larger than the core justifies.
+func (h *Heap) boundArenas() (whole bool) {
+	var present uint64
+	for _, s := range h.process.Image.Segments() {
+		present += s.Len()
+	}
+	most := freeArenas + present/arenaFactor
+	var arenas, last uint64
+	for i := range h.Spans {
+		s := &h.Spans[i]
+		first, end := uint64(s.Start)/layout.ArenaBytes, uint64(s.End()-1)/layout.ArenaBytes
+		arenas += end - first
+		if i == 0 || first != last {
+			arenas++
+		}
+		if last = end; arenas > most {
+			h.gap(fmt.Sprintf("%d spans in more arenas than the core can stand for", len(h.Spans)-i), s.Start, 0)
+			h.Spans = h.Spans[:i]
+			return false
+		}
+	}
+	return true
 }

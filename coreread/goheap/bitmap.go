@@ -1,8 +1,10 @@
 package goheap
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
@@ -59,9 +61,17 @@ func (h *Heap) bindBitmaps(mheap image.Addr) error {
 // (mgcmark.go, maxObletBytes).
 const obletWords = 128 << 10 / 8
 
-// arenaOf returns the index of the arena that holds an address of a span.
-func (h *Heap) arenaOf(a image.Addr) int {
-	return int(h.index.arenas[uint64(a-h.index.base)/layout.ArenaBytes]) - 1
+// nowhereBitmap is that of memory outside of the arenas.
+var nowhereBitmap arenaBitmap
+
+// bitmapOf returns the bitmap of the arena that holds an address.
+func (h *Heap) bitmapOf(a image.Addr) *arenaBitmap {
+	start := a &^ (layout.ArenaBytes - 1)
+	i, ok := slices.BinarySearchFunc(h.Arenas, start, func(r image.Range, a image.Addr) int { return cmp.Compare(r.Start, a) })
+	if !ok {
+		return &nowhereBitmap
+	}
+	return &h.bitmaps[i]
 }
 
 // arenaPointers reads the bitmaps of the arenas that the span lies in.
@@ -87,14 +97,17 @@ func (h *Heap) arenaPointers(s *Span, from uint64, into []uint64) {
 // each byte has the pointer bits of four words and above them their scan bits; a
 // scan bit of 0 says that the object has no more pointers (mbitmap.go, 1.18).
 func (h *Heap) twoBitPointers(at, end, from uint64, into []uint64) {
+	var m *arenaBitmap
 	for at < end {
-		arena := h.arenaOf(image.Addr(at * 8))
 		word := at % arenaWords
+		if m == nil || word == 0 {
+			m = h.bitmapOf(image.Addr(at * 8))
+		}
 		n := min(end-at, 4-word%4)
-		if arena < 0 || word/4 >= uint64(len(h.bitmaps[arena].bitmap)) {
+		if word/4 >= uint64(len(m.bitmap)) {
 			return
 		}
-		b := h.bitmaps[arena].bitmap[word/4]
+		b := m.bitmap[word/4]
 		pointers, scan := uint64(b&0xf)>>(word%4), uint64(b>>4)>>(word%4)&lowBits(int64(n))
 		more := lowBits(int64(bits.TrailingZeros64(^scan)))
 		setBits(into, from, at, pointers&more)
@@ -110,13 +123,15 @@ func (h *Heap) twoBitPointers(at, end, from uint64, into []uint64) {
 // such a group (mbitmap.go, heapBitsForAddr, 1.20).
 func (h *Heap) oneBitPointers(at, end, from uint64, into []uint64) {
 	limit := from + 64*uint64(len(into))
+	var m *arenaBitmap
 	for at < end && at < limit {
-		arena := h.arenaOf(image.Addr(at * 8))
 		group := at % arenaWords / 64
-		if arena < 0 || 8*group+8 > uint64(len(h.bitmaps[arena].bitmap)) {
+		if m == nil || at%arenaWords == 0 {
+			m = h.bitmapOf(image.Addr(at * 8))
+		}
+		if 8*group+8 > uint64(len(m.bitmap)) {
 			return
 		}
-		m := &h.bitmaps[arena]
 		n := min(end-at, 64-at%64)
 		w := loadBits(m.bitmap, int(group)) >> (at % 64) & lowBits(int64(n))
 		setBits(into, from, at, w)

@@ -87,7 +87,8 @@ func (h *Heap) readSpans(mheap image.Addr) error {
 		reader.read(image.Addr(order.Uint64(entries)))
 	}
 	whole = reader.report() && whole
-	h.Whole = h.sortSpans() && whole
+	whole = h.sortSpans() && whole
+	h.Whole = h.boundArenas() && whole
 	return nil
 }
 
