@@ -31,21 +31,6 @@ func BenchmarkCompute(b *testing.B) {
 	})
 }
 
-func BenchmarkRetained(b *testing.B) {
-	eachHeap(b, func(b *testing.B, g *Graph) {
-		tree, err := Compute(b.Context(), g, 0)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sizes := make([]uint64, g.Nodes())
-		for b.Loop() {
-			if err := Retained(tree, sizes); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
 func BenchmarkLayout(b *testing.B) {
 	eachHeap(b, func(b *testing.B, g *Graph) {
 		tree, err := Compute(b.Context(), g, 0)
@@ -53,7 +38,7 @@ func BenchmarkLayout(b *testing.B) {
 			b.Fatal(err)
 		}
 		for b.Loop() {
-			tree.Layout()
+			NewLayout(g.Nodes()).Fill(tree)
 		}
 	})
 }

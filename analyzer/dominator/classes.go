@@ -3,6 +3,7 @@ package dominator
 import (
 	"fmt"
 	"math/bits"
+	"postmortem/internal/bulk"
 )
 
 // classes tells nodes apart by their edges. A node is shared when more than one
@@ -33,7 +34,7 @@ func classify(g *Graph, root uint32, pace *pacer) (*classes, error) {
 	if err := g.checkNode(root); err != nil {
 		return nil, err
 	}
-	c := &classes{blocks: bulk[block]((g.Nodes() + 63) / 64)}
+	c := &classes{blocks: bulk.Make[block]((g.Nodes() + 63) / 64)}
 	if err := c.findLeaves(g); err != nil {
 		return nil, err
 	}

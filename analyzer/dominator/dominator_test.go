@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 )
 
@@ -26,10 +25,7 @@ func checkTree(t *testing.T, g *Graph, root uint32) {
 	for v := range sizes {
 		sizes[v] = uint64(v)*uint64(v) + 3
 	}
-	retained := slices.Clone(sizes)
-	if err := Retained(tree, retained); err != nil {
-		t.Fatal(err)
-	}
+	layout := layoutOf(tree, sizes)
 	for v := range uint32(g.Nodes()) {
 		if got := tree.Reached(v); got != reached[v] || got != (place[v] != 0) {
 			t.Fatalf("node %d: Reached %v, place %d in Order, want %v", v, got, place[v], reached[v])
@@ -57,8 +53,8 @@ func checkTree(t *testing.T, g *Graph, root uint32) {
 		if want != None && place[want] >= place[v] {
 			t.Fatalf("node %d comes before its dominator %d", v, want)
 		}
-		if retained[v] != sum {
-			t.Fatalf("node %d retains %d, want %d", v, retained[v], sum)
+		if layout.Retained(v) != sum {
+			t.Fatalf("node %d retains %d, want %d", v, layout.Retained(v), sum)
 		}
 	}
 }
@@ -145,16 +141,6 @@ func TestCanceled(t *testing.T) {
 	}
 	if _, err := Paths(ctx, g, 0, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("Paths: %v", err)
-	}
-}
-
-func TestRetainedWantsAllSizes(t *testing.T) {
-	tree, err := Compute(t.Context(), edges{{1}, {0}}.graph(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Retained(tree, make([]uint64, 1)); err == nil {
-		t.Error("no error for one size of two")
 	}
 }
 

@@ -1,6 +1,10 @@
 package dominator
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"postmortem/internal/bulk"
+)
 
 // regions divides the nodes: a region is a head and every single node that it
 // reaches over single nodes. The head dominates its region, whose edges form a
@@ -35,13 +39,13 @@ type exit struct {
 func divide(g *Graph, c *classes, pace *pacer) (*regions, error) {
 	r := &regions{
 		classes: c, g: g,
-		place:     bulk[uint32](c.inner),
-		trees:     ladder{up: bulk[uint32](g.Nodes())},
-		starts:    bulk[uint32](c.heads + 1),
-		exits:     bulk[exit](len(g.Targets) - c.single),
-		headExits: bulk[uint32](c.heads + 1),
-		leafExits: bulk[uint32](c.heads + 1),
-		idom:      bulk[uint32](g.Nodes()),
+		place:     bulk.Make[uint32](c.inner),
+		trees:     ladder{up: bulk.Make[uint32](g.Nodes())},
+		starts:    bulk.Make[uint32](c.heads + 1),
+		exits:     bulk.Make[exit](len(g.Targets) - c.single),
+		headExits: bulk.Make[uint32](c.heads + 1),
+		leafExits: bulk.Make[uint32](c.heads + 1),
+		idom:      bulk.Make[uint32](g.Nodes()),
 	}
 	for v := range r.idom {
 		r.idom[v] = None

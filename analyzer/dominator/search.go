@@ -1,6 +1,10 @@
 package dominator
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"postmortem/internal/bulk"
+)
 
 // search numbers the heads that the root reaches from 1 in preorder of a
 // depth-first search over regions, and the shared leaves from 1 in the order they
@@ -43,11 +47,11 @@ type frame struct {
 func newSearch(r *regions, pace *pacer) *search {
 	return &search{
 		regions: r, pace: pace,
-		headNumber: bulk[uint32](r.classes.heads),
-		leafNumber: bulk[uint32](r.classes.leaves),
-		headID:     append(bulk[uint32](r.classes.heads + 1)[:0], 0),
-		heads:      append(bulk[entry](r.classes.heads + 1)[:0], entry{}),
-		leaves:     append(bulk[entry](r.classes.leaves + 1)[:0], entry{}),
+		headNumber: bulk.Make[uint32](r.classes.heads),
+		leafNumber: bulk.Make[uint32](r.classes.leaves),
+		headID:     append(bulk.Make[uint32](r.classes.heads + 1)[:0], 0),
+		heads:      append(bulk.Make[entry](r.classes.heads + 1)[:0], entry{}),
+		leaves:     append(bulk.Make[entry](r.classes.leaves + 1)[:0], entry{}),
 		toHeads:    newShelf(r.classes.heads + 1),
 		toLeaves:   newShelf(r.classes.leaves + 1),
 	}

@@ -1,5 +1,7 @@
 package dominator
 
+import "postmortem/internal/bulk"
+
 // forest finds semidominators, from the greatest head to the smallest.
 type forest struct {
 	*search
@@ -21,7 +23,7 @@ type link struct {
 }
 
 func (f *forest) semidominators() error {
-	f.links = bulk[link](len(f.heads))
+	f.links = bulk.Make[link](len(f.heads))
 	f.best = link{0, 1, f.starts[f.headID[1]]}
 	leaf := len(f.leaves) - 1
 	for i := uint32(len(f.heads) - 1); i > 0; i-- {

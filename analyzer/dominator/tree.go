@@ -1,7 +1,5 @@
 package dominator
 
-import "fmt"
-
 // Tree is the dominator tree of the nodes that a root reaches.
 type Tree struct {
 	// Idom is the immediate dominator by node; None for the root and for nodes
@@ -28,19 +26,4 @@ func (t *Tree) Dominates(a, b uint32) bool {
 		}
 	}
 	return false
-}
-
-// Retained turns the nodes' own sizes into what each retains: its own size and
-// those of all nodes that it dominates, which is what would become unreachable
-// with it. Sizes of nodes that are not reached stay as they are. Sizes may also
-// be ones, to count nodes; their sum must fit T.
-func Retained[T uint32 | uint64](t *Tree, sizes []T) error {
-	if len(sizes) != len(t.Idom) {
-		return fmt.Errorf("%d sizes for %d nodes", len(sizes), len(t.Idom))
-	}
-	for i := len(t.Order) - 1; i > 0; i-- {
-		v := t.Order[i]
-		sizes[t.Idom[v]] += sizes[v]
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"postmortem/analyzer/dominator"
 	"postmortem/coreread/goheap"
+	"postmortem/internal/bulk"
 )
 
 // ErrTooLarge is a heap whose references cannot be numbered with 32 bits.
@@ -61,8 +62,8 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 		return dominator.Graph{}, ErrTooLarge
 	}
 	n := r.heap.Objects()
-	r.offsets = make([]uint32, n+extra+1)
-	r.targets = make([]uint32, room+extraEdges)
+	r.offsets = bulk.Make[uint32](n + extra + 1)
+	r.targets = bulk.Make[uint32](int(room + extraEdges))
 	parallel(workers, len(list), func(i int) {
 		if ctx.Err() == nil {
 			r.run(&list[i])

@@ -1,0 +1,27 @@
+package bulk_test
+
+import (
+	"testing"
+
+	"postmortem/internal/bulk"
+)
+
+func TestMake(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, 1 << 20, 1<<20 + 7, 3_000_001} {
+		s := bulk.Make[uint64](n)
+		if len(s) != n {
+			t.Fatalf("%d elements, want %d", len(s), n)
+		}
+		for i := range s {
+			if s[i] != 0 {
+				t.Fatalf("element %d of %d is %d", i, n, s[i])
+			}
+			s[i] = uint64(i)
+		}
+		for i := range s {
+			if s[i] != uint64(i) {
+				t.Fatalf("element %d of %d is %d", i, n, s[i])
+			}
+		}
+	}
+}
