@@ -15,7 +15,7 @@ import (
 )
 
 // headers is what one pass over all typed places finds of strings, slices and
-// maps: the reachable objects whose type is known and the global variables.
+// maps: the reachable objects whose type is known and the program's data.
 //
 // How long a string is only its headers say, so what is known of by none of
 // these places, but by a stack only, is not seen.
@@ -25,8 +25,8 @@ type headers struct {
 	locator  *goheap.Locator
 	spans    []spanRoom
 	programs []headerProgram // by typing.Key
-	globals  []gotypes.Variable
-	byType   map[gotypes.ID]*headerProgram // of globals
+	regions  *regions
+	byType   map[gotypes.ID]*headerProgram // of regions
 
 	// extents is by object without pointers: the bytes from its start on that the
 	// longest string header has which points there; of tiny blocks, see tinyExtent.
@@ -64,9 +64,8 @@ const (
 )
 
 func newHeaders(a *Analysis) *headers {
-	u := a.universe
 	h := &headers{
-		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), globals: u.Globals(),
+		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), regions: newRegions(a),
 		spans: make([]spanRoom, len(a.Heap.Spans)), extents: make([]uint32, a.Heap.Objects()),
 		programs: make([]headerProgram, len(a.Types.Table)), byType: map[gotypes.ID]*headerProgram{},
 	}
@@ -75,7 +74,7 @@ func newHeaders(a *Analysis) *headers {
 			h.spans[i] = spanRoom{bytes: s.ElemBytes - s.Header, noscan: s.NoScan, tiny: spanClass(s) == layout.TinySpanClass}
 		}
 	}
-	h.layouts.bind(a.Heap.Process(), u)
+	h.layouts.bind(a.Heap.Process(), a.universe)
 	for k := range a.Types.Table {
 		if a.Types.Table[k].Name != "" {
 			h.programs[k] = h.compile(&a.Types.Table[k])
@@ -141,8 +140,8 @@ func (h *headers) read(ctx context.Context) {
 		readers[i].headers = h
 	}
 	r := &readers[0]
-	for i := range h.globals {
-		r.global(&h.globals[i])
+	for i := range h.regions.list {
+		r.region(i)
 	}
 	r.flush()
 	h.arrays[len(jobs)], r.arrays = r.arrays, nil
@@ -173,22 +172,19 @@ type headerReader struct {
 
 const headerBatch = 512
 
-// global reads a global variable.
-func (r *headerReader) global(v *gotypes.Variable) {
-	if r.universe.Type(v.Type).PtrBytes == 0 {
-		return
-	}
-	p, ok := r.byType[v.Type]
+// region reads some of the program's data.
+func (r *headerReader) region(i int) {
+	typ := r.regions.list[i].typ
+	p, ok := r.byType[typ]
 	if !ok {
-		compiled := r.program(v.Type)
+		compiled := r.program(typ)
 		p = &compiled
-		r.byType[v.Type] = p
+		r.byType[typ] = p
 	}
-	if p.unit == 0 {
-		return
-	}
-	if mem, err := r.Heap.Process().Image.Bytes(v.Addr, r.universe.Type(v.Type).Size); err == nil {
-		r.values(p, mem)
+	if p.unit != 0 {
+		all := *p
+		all.count = 0
+		r.values(&all, r.regions.memory(i))
 	}
 }
 
@@ -222,7 +218,16 @@ func (r *headerReader) values(p *headerProgram, mem []byte) {
 	}
 	for ; n > 0 && uint64(len(mem)) >= p.unit; n-- {
 		for _, at := range p.strings {
-			r.string(mem[at : at+stringBytes])
+			// As string does: there are many, and a call for each takes as long as all the rest.
+			header := mem[at : at+stringBytes]
+			if n := word64(header[8:]); n != 0 {
+				if r.n == headerBatch {
+					r.flush()
+				}
+				i := r.n & (headerBatch - 1)
+				r.addrs[i], r.bytes[i] = image.Addr(word64(header)), n
+				r.n = i + 1
+			}
 		}
 		for _, s := range p.slices {
 			r.slice(mem[s.offset:s.offset+sliceBytes], s.size)
@@ -250,14 +255,10 @@ func (r *headerReader) wideValue(p *headerProgram, mem []byte) {
 }
 
 func (r *headerReader) string(header []byte) {
-	a, n := word64(header), word64(header[8:])
-	if a == 0 || n == 0 {
-		return
-	}
 	if r.n == headerBatch {
 		r.flush()
 	}
-	r.addrs[r.n&(headerBatch-1)], r.bytes[r.n&(headerBatch-1)] = image.Addr(a), n
+	r.addrs[r.n], r.bytes[r.n] = image.Addr(word64(header)), word64(header[8:])
 	r.n++
 }
 
@@ -279,12 +280,14 @@ func (r *headerReader) flush() {
 	n := r.n
 	r.n = 0
 	r.locator.Locate(r.addrs[:n], r.places[:n])
+	var near uint32
 	for i := range r.places[:n] {
 		// Only to have the extents near when they are needed.
 		if o := r.places[i].Object; o != goheap.NoObject {
-			r.near |= atomic.LoadUint32(&r.extents[o])
+			near |= atomic.LoadUint32(&r.extents[o])
 		}
 	}
+	r.near = near
 	for i := range r.places[:n] {
 		p := &r.places[i]
 		if p.Object == goheap.NoObject || p.Offset < 0 {
@@ -292,7 +295,7 @@ func (r *headerReader) flush() {
 		}
 		room := &r.spans[p.Span]
 		switch bytes, at := r.bytes[i], uint64(p.Offset); {
-		case !room.noscan || bytes > room.bytes || at > room.bytes-bytes:
+		case bytes == 0 || !room.noscan || bytes > room.bytes || at > room.bytes-bytes:
 		case room.tiny:
 			mergeBits(&r.extents[p.Object], tinyExtent(at, bytes))
 		case at == 0 && bytes <= math.MaxUint32:

@@ -3,7 +3,6 @@ package heap
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"postmortem/analyzer/dominator"
 	"postmortem/analyzer/facts"
@@ -35,11 +34,11 @@ type referred struct {
 }
 
 // holder is the place of the header with the longest length: in an object, or in
-// a global variable.
+// the program's data.
 type holder struct {
 	known  bool
-	global bool
-	index  uint32 // of the object, or in headers.globals
+	data   bool   // in the program's data
+	index  uint32 // of the object, or of the region
 	offset uint64
 	end    uint64 // what the header uses
 }
@@ -79,14 +78,10 @@ func (r *referrers) find(ctx context.Context) {
 		return
 	}
 	slices.SortFunc(r.list, func(a, b referred) int { return int(int64(a.object) - int64(b.object)) })
-	for i := range r.globals {
-		v := &r.globals[i]
-		if r.universe.Type(v.Type).PtrBytes == 0 {
-			continue
-		}
-		if mem, err := r.Heap.Process().Image.Bytes(v.Addr, r.universe.Type(v.Type).Size); err == nil {
-			r.values(r.program(v.Type), mem, holder{global: true, index: uint32(i)})
-		}
+	for i := range r.regions.list {
+		p := r.program(r.regions.list[i].typ)
+		p.once = false
+		r.values(p, r.regions.memory(i), holder{data: true, index: uint32(i)})
 	}
 	r.roots()
 	for _, o := range r.sources(ctx) {
@@ -221,7 +216,7 @@ func (r *referrers) slot(s *gotypes.Slot, value []byte, at holder) {
 	if e == nil {
 		return
 	}
-	if s.Kind == gotypes.Map {
+	if r.Types.Table[r.Types.Of[o]].Form == typing.MapHeader {
 		e.hold(at)
 		return
 	}
@@ -268,7 +263,7 @@ func (e *referred) hold(by holder) {
 }
 
 // roots looks at what refers to the chosen objects from outside of the heap and
-// the typed variables: stacks and the runtime's own records.
+// the typed data: stacks and the runtime's own records.
 func (r *referrers) roots() {
 	var values [headerBatch]uint64
 	slots := r.Graph.Roots.Slots
@@ -279,7 +274,8 @@ func (r *referrers) roots() {
 		}
 		r.Heap.FindObjects(values[:n])
 		for i, v := range values[:n] {
-			if o := goheap.Object(v); o != goheap.NoObject && r.chosen.Has(uint32(o)) && !r.inGlobal(&slots[i]) {
+			if o := goheap.Object(v); o != goheap.NoObject && r.chosen.Has(uint32(o)) &&
+				(slots[i].Frame != graph.NoFrame || !r.regions.covers(slots[i].At)) {
 				r.of(o).unsure = true
 			}
 		}
@@ -287,23 +283,13 @@ func (r *referrers) roots() {
 	}
 }
 
-// inGlobal reports whether a slot is in a global variable whose type is known.
-func (r *referrers) inGlobal(s *graph.Slot) bool {
-	if s.Frame != graph.NoFrame || s.At == 0 {
-		return false
-	}
-	i := sort.Search(len(r.globals), func(i int) bool { return r.globals[i].Addr > s.At }) - 1
-	return i >= 0 && r.globals[i].Type != 0 && uint64(s.At-r.globals[i].Addr) < r.globals[i].Bytes
-}
-
 // name writes who the holder is: "main.cache", "main.Buffer.data".
 func (r *referrers) name(h holder) facts.Maybe[string] {
 	if !h.known {
 		return facts.Maybe[string]{}
 	}
-	if h.global {
-		v := &r.globals[h.index]
-		return facts.Some(v.Name + r.universe.Path(v.Type, h.offset))
+	if h.data {
+		return facts.Some(r.regions.name(int(h.index), h.offset))
 	}
 	key := r.Types.Of[h.index]
 	return facts.Some(r.Types.Name(key) + r.Types.FieldPath(key, h.offset))

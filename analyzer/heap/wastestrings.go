@@ -73,8 +73,8 @@ func (h *headers) duplicateStrings(ctx context.Context) *facts.DuplicateStrings 
 	doc.TopTotal = int(doc.Distinct)
 	for i := range all {
 		s := facts.DuplicateString{Count: all[i].count, Bytes: all[i].bytes, Length: all[i].length}
-		if text, _ := d.content(all[i].at); h.opt.ShowValues {
-			s.Value = facts.Some(shown(text))
+		if h.opt.ShowValues {
+			s.Value = facts.Some(shown(all[i].text))
 		}
 		doc.Top = append(doc.Top, s)
 	}
@@ -180,29 +180,59 @@ func (d *duplicates) partition(ctx context.Context, records [][]uint64) (parts [
 	return parts, skip
 }
 
-// content returns the bytes of a record's string and what they take: their slot,
-// when they have one of their own that fits them, else just themselves. It is nil
-// in a damaged heap.
-func (d *duplicates) content(record uint64) (text []byte, taken uint64) {
-	a := d.address(record)
-	o, off, ok := d.Heap.Find(a)
-	i, inSpan := d.Heap.SpanIndex(a)
-	if !ok || !inSpan || off < 0 {
-		return nil, 0
+// text is a string on the heap.
+type text struct {
+	bytes []byte
+	taken uint64 // bytes of its slot, when it has one of its own that fits it, else just its own
+}
+
+// textBatch is how many strings are looked up at a time.
+const textBatch = 512
+
+// texts is the strings of so many records, with what finding them takes.
+type texts struct {
+	found  [textBatch]text
+	addrs  [textBatch]image.Addr
+	places [textBatch]goheap.Place
+	near   byte
+}
+
+// texts finds the strings of at most textBatch records, so that waiting for the
+// memory of many of them overlaps. In a damaged heap some are empty.
+func (d *duplicates) texts(records []uint64, t *texts) []text {
+	for i, r := range records {
+		t.addrs[i] = d.address(r)
 	}
-	s, n := &d.Heap.Spans[i], uint64(d.extents[o])
-	if d.spans[i].tiny {
-		_, n, _ = cutTiny(tailOfTiny(d.extents[o], uint(off)))
+	d.locator.Locate(t.addrs[:len(records)], t.places[:])
+	for i := range records {
+		t.found[i] = d.text(&t.places[i])
 	}
-	at := uint64(a - s.Start)
-	if at > uint64(len(s.Data)) || n > uint64(len(s.Data))-at {
-		return nil, 0
+	for i := range records {
+		if b := t.found[i].bytes; len(b) > 0 {
+			t.near |= b[0]
+		}
 	}
-	taken = n
+	return t.found[:len(records)]
+}
+
+// text returns the string at a place.
+func (d *duplicates) text(p *goheap.Place) text {
+	if p.Object == goheap.NoObject || p.Offset < 0 {
+		return text{}
+	}
+	s, n := &d.Heap.Spans[p.Span], uint64(d.extents[p.Object])
+	if d.spans[p.Span].tiny {
+		_, n, _ = cutTiny(tailOfTiny(uint32(n), uint(p.Offset)))
+	}
+	mem := s.Value(p.Slot)
+	if off := uint64(p.Offset); off > uint64(len(mem)) || n > uint64(len(mem))-off {
+		return text{}
+	}
+	taken := n
 	if n > smallerSlot(s) {
 		taken = s.ElemBytes
 	}
-	return s.Data[at : at+n : at+n], taken
+	return text{mem[p.Offset:][:n:n], taken}
 }
 
 // smallerSlot returns the bytes that would fit a smaller slot than those of a
@@ -221,8 +251,8 @@ func smallerSlot(s *goheap.Span) uint64 {
 // duplicate is a content that is there more than once.
 type duplicate struct {
 	count, bytes, length uint64
-	at                   uint64 // record of the first by address
-	place                uint64
+	text                 []byte
+	place                uint64 // of the first by address
 }
 
 // compareDuplicates puts those first whose copies take most.
@@ -238,23 +268,76 @@ type duplicateFinder struct {
 	top                    []duplicate
 
 	once, twice [1 << filterBits / 64]uint64
+	texts       texts
+	group       group
+	others      []uint64 // records of the group's hash with other contents
 }
 
 // filterBits is how many bits of a hash tell which records may have an equal.
 const filterBits = 16
 
-// find finds the equal strings among the records of a part.
+// group is records of one content.
+type group struct {
+	first       uint64
+	text        []byte
+	count       uint64
+	taken, most uint64 // bytes of all, and of the one that takes most
+}
+
+// find finds the equal strings among the records of a part. It overwrites them.
 func (f *duplicateFinder) find(part []uint64) {
 	part = f.filter(part)
 	slices.Sort(part)
-	for len(part) > 0 {
-		n := 1
-		for n < len(part) && part[n]>>f.placeBits == part[0]>>f.placeBits {
-			n++
-		}
-		f.compare(part[:n])
-		part = part[n:]
+	f.compare(part)
+	for len(f.others) > 0 {
+		// Different contents of one hash are rare.
+		again := f.others
+		f.others = nil
+		f.compare(again)
 	}
+}
+
+// compare groups the strings of sorted records; a string whose hash another one
+// has, and another content, is left to others.
+func (f *duplicateFinder) compare(records []uint64) {
+	for len(records) > 0 {
+		batch := records[:min(len(records), textBatch)]
+		for i, t := range f.duplicates.texts(batch, &f.texts) {
+			g := &f.group
+			switch {
+			case g.count == 0 || batch[i]>>f.placeBits != g.first>>f.placeBits:
+				f.endGroup()
+				*g = group{batch[i], t.bytes, 1, t.taken, t.taken}
+			case bytes.Equal(t.bytes, g.text):
+				g.count++
+				g.taken += t.taken
+				g.most = max(g.most, t.taken)
+			default:
+				f.others = append(f.others, batch[i])
+			}
+		}
+		records = records[len(batch):]
+	}
+	f.endGroup()
+}
+
+// endGroup enters the group at hand. All of its strings but the one that takes
+// most could go.
+func (f *duplicateFinder) endGroup() {
+	g := &f.group
+	if g.count > 1 && len(g.text) > 0 {
+		f.count += g.count - 1
+		f.bytes += g.taken - g.most
+		f.distinct++
+		f.top = append(f.top, duplicate{
+			count: g.count, bytes: g.taken - g.most, length: uint64(len(g.text)),
+			text: g.text, place: g.first & (1<<f.placeBits - 1),
+		})
+		if len(f.top) >= 16*facts.WasteTopCap {
+			top(&f.top, facts.WasteTopCap, compareDuplicates)
+		}
+	}
+	*g = group{}
 }
 
 // filter keeps the records whose hash another one may have, too.
@@ -275,40 +358,6 @@ func (f *duplicateFinder) filter(part []uint64) []uint64 {
 		}
 	}
 	return kept
-}
-
-// compare tells strings of equal hash apart, by address. It overwrites the records.
-func (f *duplicateFinder) compare(records []uint64) {
-	for len(records) > 1 {
-		first := records[0]
-		text, taken := f.content(first)
-		g := duplicate{count: 1, bytes: taken, length: uint64(len(text)), at: first, place: first & (1<<f.placeBits - 1)}
-		others := records[:0]
-		for _, r := range records[1:] {
-			other, takes := f.content(r)
-			if !bytes.Equal(text, other) {
-				others = append(others, r)
-				continue
-			}
-			g.count++
-			g.bytes += takes
-			taken = max(taken, takes)
-		}
-		// All but the one that takes most could go.
-		if g.bytes -= taken; g.count > 1 && g.length > 0 {
-			f.add(g)
-		}
-		records = others
-	}
-}
-
-func (f *duplicateFinder) add(g duplicate) {
-	f.count += g.count - 1
-	f.bytes += g.bytes
-	f.distinct++
-	if f.top = append(f.top, g); len(f.top) >= 16*facts.WasteTopCap {
-		top(&f.top, facts.WasteTopCap, compareDuplicates)
-	}
 }
 
 // shownBytes bounds a string that is shown.
