@@ -53,9 +53,10 @@ func (f *inference) claim(addr image.Addr, bytes uint64, i index, class Class) {
 // flush decides the claims that were gathered, in the order in which they came.
 func (f *inference) flush() {
 	b := &f.batch
-	n := b.n
+	f.locator.Spans(b.addrs[:b.n], b.places[:b.n])
+	n := f.drop(b.n)
 	b.n = 0
-	f.locator.Locate(b.addrs[:n], b.places[:n])
+	f.locator.Objects(b.places[:n])
 	for i := range b.places[:n] {
 		if o := b.places[i].Object; o != goheap.NoObject {
 			b.words[i] = f.words[o]
@@ -87,6 +88,25 @@ func (f *inference) flush() {
 			f.contend(b.addrs[i], p, c, word)
 		}
 	}
+}
+
+// drop leaves those of the first n claims that may say something new: a span all
+// of whose objects have one type hears of it again and again.
+func (f *inference) drop(n int) int {
+	b, kept := &f.batch, 0
+	for i := range n {
+		if span := b.places[i].Span; span >= 0 {
+			s, c := &f.spans[span], &b.claims[i]
+			if s.others == 0 && index(s.common&indexMask) == c.entry && classOf(s.common) >= c.class {
+				continue
+			}
+		}
+		if kept < i {
+			b.addrs[kept], b.claims[kept], b.places[kept] = b.addrs[i], b.claims[i], b.places[i]
+		}
+		kept++
+	}
+	return kept
 }
 
 // again takes a claim that says what is known already.
@@ -133,8 +153,15 @@ func (f *inference) contend(addr image.Addr, p *goheap.Place, c *claim, word Key
 
 // settleOn gives an object its type, and has it scanned.
 func (f *inference) settleOn(p *goheap.Place, i index, class Class) {
-	before := f.words[p.Object]
-	f.words[p.Object] = wordOf(i, class)
+	before, now := f.words[p.Object], wordOf(i, class)
+	f.words[p.Object] = now
+	switch s := &f.spans[p.Span]; {
+	case before != 0 || s.common != 0 && s.common != now:
+		s.others = mixed
+	case s.others != mixed:
+		s.common = now
+		s.others--
+	}
 	if index(before&indexMask) == i || !f.entries[i].pointers {
 		return
 	}

@@ -202,23 +202,37 @@ func (f *inference) pattern(e *entry, unit, at, count, skip, words uint64, into 
 	}
 }
 
-// spanInfo is what checking needs of a span.
+// spanInfo is what is needed of a span all the time.
 type spanInfo struct {
-	space  uint64 // bytes of a slot without its header
-	least  uint64 // an allocation of so many bytes would be in a smaller slot
-	noscan bool
-	tiny   bool
+	space   uint64 // bytes of a slot without its header
+	least   uint64 // an allocation of so many bytes would be in a smaller slot
+	pending uint32 // index in inference.pending of its first slots
+	common  Key    // word of the first object that got a type
+	others  uint32 // objects whose word is not known to be common; mixed when some have another
+	noscan  bool
+	tiny    bool
+	waiting bool // it is in the queue
 }
 
-// readSpans finds the bounds of each span's size class.
+// mixed says that the objects of a span are not of one type.
+const mixed = ^uint32(0)
+
+// readSpans finds the bounds of each span's size class, and has room for the
+// slots that are to be scanned.
 func (f *inference) readSpans() {
 	f.spans = make([]spanInfo, len(f.heap.Spans))
+	words := 0
 	for i := range f.heap.Spans {
 		s := &f.heap.Spans[i]
 		if !s.InUse() {
 			continue
 		}
-		info := spanInfo{space: s.ElemBytes - s.Header, noscan: s.NoScan, tiny: s.NoScan && s.Class == tinyClass}
+		info := spanInfo{
+			space: s.ElemBytes - s.Header, pending: uint32(words), others: s.Count,
+			noscan: s.NoScan, tiny: s.NoScan && s.Class == tinyClass,
+		}
+		words += s.AllocatedWords()
+		f.rescans += 4 * s.Bytes
 		switch {
 		case s.UserArena:
 			info.least = ^uint64(0) // many values of any sizes
@@ -233,6 +247,7 @@ func (f *inference) readSpans() {
 		}
 		f.spans[i] = info
 	}
+	f.pending = make([]uint64, words)
 }
 
 // tinyClass is the size class of tiny blocks (malloc.go, tinySizeClass).

@@ -31,12 +31,10 @@ type inference struct {
 	mapOf      map[[2]gotypes.ID]gotypes.ID
 
 	// Objects to scan, and the spans that have such in the order in which they got the first.
-	pending []uint64 // by slot
-	first   []uint32 // index in pending of a span's first slot
+	pending []uint64 // by slot, see spanInfo
 	queue   []int32  // ring
 	head    int
 	queued  int
-	waiting []bool // by span: is in the queue
 
 	batch    claims
 	limit    Class // no claim is stronger, see frames
@@ -84,28 +82,18 @@ func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, root
 	f.bindTimers()
 	f.bindReadOnly()
 	f.dynamic.bind(p)
-	slots := 0
-	f.first = make([]uint32, len(h.Spans))
-	for i := range h.Spans {
-		f.first[i] = uint32(slots)
-		if s := &h.Spans[i]; s.InUse() {
-			slots += s.AllocatedWords()
-			f.rescans += 4 * s.Bytes
-		}
-	}
-	f.pending = make([]uint64, slots)
 	f.queue = make([]int32, len(h.Spans))
-	f.waiting = make([]bool, len(h.Spans))
 	return f
 }
 
 // pend has an object scanned.
 func (f *inference) pend(span int32, slot uint32) {
-	f.pending[f.first[span]+slot/64] |= 1 << (slot % 64)
-	if f.waiting[span] {
+	s := &f.spans[span]
+	f.pending[s.pending+slot/64] |= 1 << (slot % 64)
+	if s.waiting {
 		return
 	}
-	f.waiting[span] = true
+	s.waiting = true
 	at := f.head + f.queued
 	if at >= len(f.queue) {
 		at -= len(f.queue)
@@ -128,7 +116,7 @@ func (f *inference) run() {
 			f.head = 0
 		}
 		f.queued--
-		f.waiting[span] = false
+		f.spans[span].waiting = false
 		f.scanSpan(span)
 		f.limit = classes
 		f.flush()
@@ -148,7 +136,7 @@ func passedOn(c Class) Class {
 // scanSpan scans the objects of a span that are to be scanned.
 func (f *inference) scanSpan(span int32) {
 	s := &f.heap.Spans[span]
-	pending := f.pending[f.first[span]:]
+	pending := f.pending[f.spans[span].pending:]
 	for w := range s.AllocatedWords() {
 		todo := pending[w]
 		if todo == 0 {

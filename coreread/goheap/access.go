@@ -55,6 +55,13 @@ func (h *Heap) spanBitmap(s *Span) []byte {
 
 // Locate finds what each of the addresses points into; places has room for all.
 func (l *Locator) Locate(addrs []image.Addr, places []Place) {
+	l.Spans(addrs, places)
+	l.Objects(places[:len(addrs)])
+}
+
+// Spans finds the span and the slot that each of the addresses points into;
+// places has room for all. Objects does the rest.
+func (l *Locator) Spans(addrs []image.Addr, places []Place) {
 	h := l.heap
 	places = places[:len(addrs)]
 	for i, a := range addrs {
@@ -66,12 +73,16 @@ func (l *Locator) Locate(addrs []image.Addr, places []Place) {
 			p.Object = Object(pg.words + uint32(slot/64))
 		}
 	}
+}
+
+// Objects finds the objects of places whose slots Spans has found.
+func (l *Locator) Objects(places []Place) {
 	for i := range places {
 		p := &places[i]
 		if p.Object == NoObject {
 			continue
 		}
-		w, size := &h.slots[p.Object], &l.sizes[p.Span]
+		w, size := &l.heap.slots[p.Object], &l.sizes[p.Span]
 		p.Object = NoObject
 		bit := uint64(1) << (p.Slot % 64)
 		off := uint64(p.Offset) - uint64(p.Slot)*size.bytes
