@@ -1,10 +1,12 @@
 package typing
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
 
 	"postmortem/analyzer/graph"
+	"postmortem/coreread/goheap"
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
 )
@@ -192,31 +194,51 @@ func (f *inference) scanStack(i index, at image.Addr, mem []byte, limit Class) {
 	}
 }
 
+// eachPointer visits the offsets of the pointers of values that follow one another.
+func (e *entry) eachPointer(n uint64, visit func(off uint64) bool) {
+	for base := uint64(0); e.size > 0 && base+e.size <= n; base += e.size {
+		for w := uint64(0); w < e.words; w += 64 {
+			bitmap := e.mask
+			if w > 0 {
+				bitmap = e.bits[w/64]
+			}
+			for ; bitmap != 0; bitmap &= bitmap - 1 {
+				if !visit(base + 8*(w+uint64(bits.TrailingZeros64(bitmap)))) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // keepLive clears the pointers of values that are no roots, or not roots of the
 // kind that is wanted; false when none is left. Pointers into stacks are no roots,
 // and count as those that may be none; and so does a variable that is over but
 // has the value of a root of the same frame.
 func (f *inference) keepLive(e *entry, at image.Addr, mem []byte, sure bool) bool {
 	kept := false
-	for base := uint64(0); base+e.size <= uint64(len(mem)); base += e.size {
-		for w := uint64(0); w < e.words; w++ {
-			if w >= 64 && e.bits[w/64] == 0 {
-				w |= 63
-				continue
-			}
-			if w < 64 && e.mask>>w&1 == 0 || w >= 64 && e.bits[w/64]>>(w%64)&1 == 0 {
-				continue
-			}
-			off := base + 8*w
-			v := image.Addr(word64(mem[off:]))
-			if f.isLive(at+image.Addr(off), sure) || !sure && v != 0 && (f.isValue(v) || f.onStack(v)) {
-				kept = true
-				continue
-			}
+	e.eachPointer(uint64(len(mem)), func(off uint64) bool {
+		v := image.Addr(word64(mem[off:]))
+		if f.isLive(at+image.Addr(off), sure) || !sure && v != 0 && (f.isValue(v) || f.onStack(v)) {
+			kept = true
+		} else {
 			clear(mem[off : off+8])
 		}
-	}
+		return true
+	})
 	return kept
+}
+
+// stackAgrees reports whether values can be where a pointer into a stack says:
+// what the collector keeps of a variable on a stack, it keeps all of.
+func (f *inference) stackAgrees(e *entry, at image.Addr, mem []byte) bool {
+	agrees := true
+	e.eachPointer(uint64(len(mem)), func(off uint64) bool {
+		a := at + image.Addr(off)
+		agrees = f.heap.FindObject(image.Addr(word64(mem[off:]))) == goheap.NoObject || f.isLive(a, true) || f.isLive(a, false)
+		return agrees
+	})
+	return agrees
 }
 
 // isLive reports whether a word of a stack is a root that is surely a pointer, or

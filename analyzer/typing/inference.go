@@ -32,6 +32,7 @@ type inference struct {
 
 	// Objects to scan, and the spans that have such in the order in which they got the first.
 	pending []uint64 // by slot, see spanInfo
+	garbage []uint64 // by slot, likewise, nil without any: what the last cycle found and nobody swept
 	queue   []int32  // ring
 	head    int
 	queued  int
@@ -75,6 +76,7 @@ func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, root
 		followed:   make(map[place]struct{}),
 	}
 	f.readSpans()
+	f.readGarbage()
 	f.entryOf(identity{form: TinyBlock})
 	f.entryOf(identity{form: StringData})
 	f.bindMaps()
@@ -136,13 +138,16 @@ func passedOn(c Class) Class {
 // scanSpan scans the objects of a span that are to be scanned.
 func (f *inference) scanSpan(span int32) {
 	s := &f.heap.Spans[span]
-	pending := f.pending[f.spans[span].pending:]
+	base := int(f.spans[span].pending)
 	for w := range s.AllocatedWords() {
-		todo := pending[w]
+		todo := f.pending[base+w]
 		if todo == 0 {
 			continue
 		}
-		pending[w] = 0
+		f.pending[base+w] = 0
+		if f.garbage != nil {
+			todo &^= f.garbage[base+w]
+		}
 		allocated, first := f.heap.Allocated(s, w)
 		for ; todo != 0; todo &= todo - 1 {
 			bit := todo & -todo
@@ -189,6 +194,31 @@ func (f *inference) codeName(pc image.Addr) string {
 		return exe.PrintName(fn.Name())
 	}
 	return pc.String()
+}
+
+// readGarbage finds the objects that the last cycle left unmarked in spans that
+// were not swept since. What they refer to may have been swept and be in use for
+// something else: their pointers tell nothing.
+func (f *inference) readGarbage() {
+	if f.heap.Marking {
+		return // all spans are swept before marking begins
+	}
+	for i := range f.heap.Spans {
+		s := &f.heap.Spans[i]
+		if !s.InUse() || !s.Unswept {
+			continue
+		}
+		marks, ok := f.heap.Marks(s)
+		if !ok {
+			continue
+		}
+		if f.garbage == nil {
+			f.garbage = make([]uint64, len(f.pending))
+		}
+		for w := range min(len(marks), s.AllocatedWords()) {
+			f.garbage[int(f.spans[i].pending)+w] = ^marks[w]
+		}
+	}
 }
 
 // bindReadOnly finds the binary's memory that never changes.

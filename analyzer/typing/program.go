@@ -2,6 +2,7 @@ package typing
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"postmortem/coreread/gotypes"
@@ -70,9 +71,18 @@ func (f *inference) compile(id identity, size uint64) *program {
 		return p
 	}
 	slots := f.types.Slots(typ)
-	if t.Name == "sync.eface" {
+	switch t.Name {
+	case "sync.eface":
 		// The words of an interface, which sync.Pool reads and writes one by one (poolqueue.go).
 		slots = []gotypes.Slot{{Kind: gotypes.Eface}}
+	case "runtime.g":
+		// The runtime does not know the type of its labels (runtime/pprof/label.go).
+		if labels, ok := f.types.ByName("runtime/pprof.labelMap"); ok {
+			g := f.fields(typ)
+			if at := g.at("labels"); !g.missing {
+				slots = append(slices.Clone(slots), gotypes.Slot{Offset: at, Kind: gotypes.Pointer, Elem: labels})
+			}
+		}
 	}
 	for _, s := range slots {
 		if o, ok := f.compileSlot(s); ok {

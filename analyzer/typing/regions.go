@@ -77,7 +77,9 @@ func (f *inference) scanRegion(r *region) {
 	}
 	f.rescans -= r.bytes
 	if i, ok := f.heap.SpanIndex(r.addr); ok && !f.heap.Spans[i].InUse() {
-		f.scanStack(r.entry, r.addr, mem, Owner)
+		if f.stackAgrees(&f.entries[r.entry], r.addr, mem) {
+			f.scanStack(r.entry, r.addr, mem, min(r.class, Part))
+		}
 		return
 	}
 	f.scan(r.entry, r.addr, mem)
