@@ -6,12 +6,11 @@ import (
 	"errors"
 	"math"
 	"math/bits"
-	"sync"
-	"sync/atomic"
 
 	"postmortem/analyzer/dominator"
 	"postmortem/coreread/goheap"
 	"postmortem/internal/bulk"
+	"postmortem/internal/parallel"
 )
 
 // ErrTooLarge is a heap whose references cannot be numbered with 32 bits.
@@ -64,7 +63,7 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 	n := r.heap.Objects()
 	r.offsets = bulk.Make[uint32](n + extra + 1)
 	r.targets = bulk.Make[uint32](int(room + extraEdges))
-	parallel(workers, len(list), func(i int) {
+	parallel.Each(workers, len(list), func(i int) {
 		if ctx.Err() == nil {
 			r.run(&list[i])
 		}
@@ -72,30 +71,13 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 	if err := ctx.Err(); err != nil {
 		return dominator.Graph{}, err
 	}
-	return dominator.Graph{Offsets: r.offsets, Targets: r.compact(list, workers)}, nil
-}
-
-// parallel runs f for 0 to n-1 with so many workers.
-func parallel(workers, n int, f func(i int)) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range workers {
-		wait.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				f(i)
-			}
-		})
-	}
-	wait.Wait()
+	return dominator.Graph{Offsets: r.offsets, Targets: r.compact(list, workers, int(extraEdges))}, nil
 }
 
 // compact closes the gaps that jobs left behind their references, and makes the
-// offsets count from the first job's start.
-func (r *edgeReader) compact(list []job, workers int) []uint32 {
+// offsets count from the first job's start. Room for spare more references stays
+// behind them.
+func (r *edgeReader) compact(list []job, workers, spare int) []uint32 {
 	var end uint64
 	for i := range list {
 		j := &list[i]
@@ -103,14 +85,14 @@ func (r *edgeReader) compact(list []job, workers int) []uint32 {
 		j.at = end
 		end += j.used
 	}
-	parallel(workers, len(list), func(i int) {
+	parallel.Each(workers, len(list), func(i int) {
 		j := &list[i]
 		first, last := r.objects(j)
 		for o := first; o < last; o++ {
 			r.offsets[o+1] += uint32(j.at)
 		}
 	})
-	return r.targets[:end]
+	return bulk.Trim(r.targets, int(end)+spare)[:end]
 }
 
 // objects returns the numbers of a job's objects, the last exclusive.

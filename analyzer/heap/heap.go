@@ -9,7 +9,6 @@ package heap
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/frames"
@@ -20,6 +19,7 @@ import (
 	"postmortem/coreread/goprof"
 	"postmortem/coreread/goroots"
 	"postmortem/coreread/gotypes"
+	"postmortem/internal/parallel"
 )
 
 // Options says how to go about it and what may be shown.
@@ -52,9 +52,7 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, opt Options) (*Analys
 		return nil, err
 	}
 	// Reading the debug information takes a while on a large binary.
-	var read sync.WaitGroup
-	defer read.Wait()
-	read.Go(func() { types.Globals() })
+	defer parallel.Beside(func() { types.Globals() })()
 	a := &Analysis{snap: snap, universe: types, opt: opt, names: newGoroutineNames(opt.Goroutines)}
 	if a.Heap, err = goheap.Read(p, types); err != nil {
 		return nil, err
@@ -67,10 +65,9 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, opt Options) (*Analys
 		return nil, err
 	}
 	// The two take about as long as each other, and share nothing that they write.
-	var typed sync.WaitGroup
-	typed.Go(func() { a.Types = typing.Infer(ctx, a.Heap, types, roots) })
+	typed := parallel.Beside(func() { a.Types = typing.Infer(ctx, a.Heap, types, roots) })
 	a.Doms, err = a.Graph.Dominate(ctx)
-	typed.Wait()
+	typed()
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +91,13 @@ func (a *Analysis) collect(ctx context.Context, types *gotypes.Universe) (*graph
 func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.Heap {
 	doc := &facts.Heap{}
 	// Each fills fields of its own.
-	var side sync.WaitGroup
-	side.Go(func() { a.describeFindings(ctx, doc) })
+	found := parallel.Beside(func() { a.describeFindings(ctx, doc) })
 	tally := a.histogram()
 	a.countObjects(tally, doc)
 	a.countConservative(doc)
 	a.describeTypes(tally, doc)
 	describeHolders(a.Graph, a.Doms, a.names.start, doc)
-	side.Wait()
+	found()
 	describeProfiles(profiles, doc)
 	a.describeSites(profiles, doc)
 	doc.Waste = a.waste(ctx)

@@ -3,12 +3,12 @@ package heap
 import (
 	"cmp"
 	"slices"
-	"sync"
 
 	"postmortem/analyzer/dominator"
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/typing"
 	"postmortem/coreread/goheap"
+	"postmortem/internal/parallel"
 )
 
 // histogram is what the reachable objects of each type are and retain, by typing.Key.
@@ -24,15 +24,11 @@ type typeTally struct {
 func (a *Analysis) histogram() histogram {
 	n := max(a.opt.Workers, 1)
 	parts := make([]histogram, n)
-	var wait sync.WaitGroup
-	for i := range parts {
-		wait.Go(func() {
-			parts[i] = make(histogram, len(a.Types.Table))
-			a.count(parts[i], uint32(part(len(a.Doms.Row), i, n)), uint32(part(len(a.Doms.Row), i+1, n)))
-			a.countBytes(parts[i], a.Heap.Spans[part(len(a.Heap.Spans), i, n):part(len(a.Heap.Spans), i+1, n)])
-		})
-	}
-	wait.Wait()
+	parallel.Each(n, n, func(i int) {
+		parts[i] = make(histogram, len(a.Types.Table))
+		a.count(parts[i], uint32(part(len(a.Doms.Row), i, n)), uint32(part(len(a.Doms.Row), i+1, n)))
+		a.countBytes(parts[i], a.Heap.Spans[part(len(a.Heap.Spans), i, n):part(len(a.Heap.Spans), i+1, n)])
+	})
 	sum := parts[0]
 	for _, part := range parts[1:] {
 		for k, t := range part {

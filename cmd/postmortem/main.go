@@ -17,6 +17,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"postmortem/internal/parallel"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -63,6 +65,9 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	defer rescue(stderr, &code)
 	// A mapped input that shrinks while it is read faults; that is an error, not a crash.
 	debug.SetPanicOnFault(true)
+	// Nearly all memory is a few large arrays without pointers, of a phase each:
+	// collecting often costs next to nothing and keeps the peak low.
+	debug.SetGCPercent(20)
 
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
@@ -128,13 +133,21 @@ func rescue(stderr io.Writer, code *int) {
 	if r == nil {
 		return
 	}
-	if fault, ok := r.(interface{ Addr() uintptr }); ok {
+	stack := debug.Stack()
+	err, _ := r.(error)
+	if part := (*parallel.Panic)(nil); errors.As(err, &part) {
+		r, stack = part.Value, part.Stack
+	}
+	if fault := (interface {
+		error
+		Addr() uintptr
+	})(nil); errors.As(err, &fault) {
 		fmt.Fprintf(stderr, "postmortem: reading an input faulted at %#x: the file was probably truncated while it was read; run again on a copy that nothing writes to\n", fault.Addr())
 		*code = exitInput
 		return
 	}
 	fmt.Fprintf(stderr, "postmortem: bug in postmortem: %s: no report was made; please report it with the lines below\n", oneLine(fmt.Sprint(r)))
-	stderr.Write(debug.Stack())
+	stderr.Write(stack)
 	*code = exitBug
 }
 

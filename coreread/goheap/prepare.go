@@ -3,8 +3,8 @@ package goheap
 import (
 	"context"
 	"math/bits"
-	"sync"
-	"sync/atomic"
+
+	"postmortem/internal/parallel"
 )
 
 // PreparePointers reads the pointer words of all spans with so many workers at
@@ -19,25 +19,17 @@ func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
 		}
 	}
 	h.pointers = make([]uint64, n)
-	var next atomic.Int64
 	const batch = 64 // spans
-	var wait sync.WaitGroup
-	for range workers {
-		wait.Go(func() {
-			for ctx.Err() == nil {
-				first := int(next.Add(batch)) - batch
-				if first >= len(h.Spans) {
-					return
-				}
-				for i := first; i < min(first+batch, len(h.Spans)); i++ {
-					if s := &h.Spans[i]; s.InUse() && !s.NoScan {
-						h.PointerWords(s, 0, h.PointerBits(i))
-					}
-				}
+	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(i int) {
+		if ctx.Err() != nil {
+			return
+		}
+		for i := i * batch; i < min((i+1)*batch, len(h.Spans)); i++ {
+			if s := &h.Spans[i]; s.InUse() && !s.NoScan {
+				h.PointerWords(s, 0, h.PointerBits(i))
 			}
-		})
-	}
-	wait.Wait()
+		}
+	})
 	return ctx.Err()
 }
 

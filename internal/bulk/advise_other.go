@@ -3,3 +3,5 @@
 package bulk
 
 func advise([]byte) {}
+
+func drop([]byte) {}
