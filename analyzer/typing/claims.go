@@ -173,7 +173,12 @@ func (f *inference) settleOn(p *goheap.Place, i index, class Class) {
 
 // allowAgain bounds how much is scanned again because better evidence came.
 func (f *inference) allowAgain(p *goheap.Place) bool {
-	n := f.heap.Spans[p.Span].ElemBytes
+	return f.charge(f.heap.Spans[p.Span].ElemBytes)
+}
+
+// charge takes n bytes off what may be read more than once: a heap that is not
+// damaged needs a small part of it.
+func (f *inference) charge(n uint64) bool {
 	if n > f.rescans {
 		f.incomplete = "the evidence contradicts itself too often"
 		return false

@@ -83,7 +83,7 @@ func (f *inference) fitPointers(p *goheap.Place, c *claim, n uint64) verdict {
 	}
 	if c.known && s.space <= 512 {
 		inside, behind = f.compare64(e, c.pointers, n, s.space)
-	} else {
+	} else if f.charge(s.space / 8) {
 		inside, behind = f.compare(p, e, n)
 	}
 	switch {
@@ -232,7 +232,6 @@ func (f *inference) readSpans() {
 			noscan: s.NoScan, tiny: s.NoScan && s.Class == tinyClass,
 		}
 		words += s.AllocatedWords()
-		f.rescans += 4 * s.Bytes
 		switch {
 		case s.UserArena:
 			info.least = ^uint64(0) // many values of any sizes
@@ -248,6 +247,9 @@ func (f *inference) readSpans() {
 		f.spans[i] = info
 	}
 	f.pending = make([]uint64, words)
+	for _, s := range f.image.Segments() {
+		f.rescans += 4 * s.Len()
+	}
 }
 
 // tinyClass is the size class of tiny blocks (malloc.go, tinySizeClass).

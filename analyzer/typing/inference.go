@@ -40,7 +40,7 @@ type inference struct {
 	batch    claims
 	limit    Class // no claim is stronger, see frames
 	rejected [rejectedSize]uint64
-	rescans  uint64 // bytes of objects that may still be scanned again
+	rescans  uint64 // bytes that may still be read again, see charge
 	have     []uint64
 	want     []uint64
 

@@ -166,7 +166,7 @@ func (f *inference) claimOverflow(at image.Addr, parts index) {
 	}
 	c := f.image.Cursor()
 	data, n := c.Addr(list), c.Uint64(list+8)
-	if c.Err() != nil || n > maxOverflow {
+	if c.Err() != nil || n > maxOverflow || !f.charge(8*n) {
 		return
 	}
 	b, err := f.image.Bytes(data, 8*n)

@@ -68,14 +68,10 @@ func (f *inference) outsideHeap() {
 
 // scanRegion scans memory that a typed pointer led to.
 func (f *inference) scanRegion(r *region) {
-	if r.bytes == 0 || r.bytes > f.rescans {
-		return
-	}
 	mem, err := f.image.Bytes(r.addr, r.bytes)
-	if err != nil {
+	if err != nil || !f.charge(r.bytes) {
 		return
 	}
-	f.rescans -= r.bytes
 	if i, ok := f.heap.SpanIndex(r.addr); ok && !f.heap.Spans[i].InUse() {
 		if f.stackAgrees(&f.entries[r.entry], r.addr, mem) {
 			f.scanStack(r.entry, r.addr, mem, min(r.class, Part))
@@ -114,14 +110,13 @@ func (f *inference) followParts() bool {
 	for i := range list {
 		r := &list[i]
 		o, off, ok := f.heap.Find(r.addr)
-		if !ok || f.words[o] != 0 || off < 0 || r.bytes > f.rescans {
+		if !ok || f.words[o] != 0 || off < 0 {
 			continue
 		}
 		mem := f.heap.Memory(o)
-		if uint64(off)+r.bytes > uint64(len(mem)) || !f.partAgrees(o, uint64(off), r) {
+		if uint64(off)+r.bytes > uint64(len(mem)) || !f.partAgrees(o, uint64(off), r) || !f.charge(r.bytes) {
 			continue
 		}
-		f.rescans -= r.bytes
 		f.scan(r.entry, r.addr, mem[off:uint64(off)+r.bytes])
 	}
 	f.flush()
