@@ -32,6 +32,7 @@ type headers struct {
 	// longest string header has which points there; of tiny blocks, see tinyExtent.
 	// 0 means none.
 	extents []uint32
+	spare   spareLimit
 	arrays  [][]goheap.Object // by job, arrays that a slice leaves much of unused, maybe repeated
 	maps    [][]sparseMap     // by job
 	layouts mapLayouts
@@ -66,6 +67,7 @@ const (
 func newHeaders(a *Analysis) *headers {
 	h := &headers{
 		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), regions: newRegions(a),
+		spare: spareLimit{bytes: 1 << 10, percent: 50},
 		spans: make([]spanRoom, len(a.Heap.Spans)), extents: make([]uint32, a.Heap.Objects()),
 		programs: make([]headerProgram, len(a.Types.Table)), byType: map[gotypes.ID]*headerProgram{},
 	}
@@ -266,7 +268,7 @@ func (r *headerReader) string(header []byte) {
 // other header of the array need do so.
 func (r *headerReader) slice(header []byte, size uint64) {
 	n, capacity := word64(header[8:]), word64(header[16:])
-	if capacity <= n || !isSpare(n, capacity) || (capacity-n) <= (minSpare-1)/size {
+	if n >= capacity || capacity > math.MaxUint64/size || !r.spare.met(n*size, capacity*size) {
 		return
 	}
 	o := r.Heap.FindObject(image.Addr(word64(header)))

@@ -6,11 +6,14 @@ import (
 	"postmortem/analyzer/facts"
 )
 
-// minSpare is how many bytes of an array must be unused to be worth telling.
-const minSpare = 1 << 10
+// spareLimit says which arrays are worth telling: those of which so many bytes and
+// more are unused, and less than so many percent used.
+type spareLimit struct{ bytes, percent uint64 }
 
-// isSpare reports whether so little of the room is used that it is worth telling.
-func isSpare(used, room uint64) bool { return used < (room+1)/2 }
+// met reports whether an array is worth telling by its bytes.
+func (l spareLimit) met(used, room uint64) bool {
+	return room <= 1<<48 && used < room && room-used >= l.bytes && 100*used < l.percent*room
+}
 
 // spareArrays are the arrays behind slices that use little of them.
 type spareArrays struct {
@@ -39,7 +42,7 @@ func (s *spareArrays) facts() *facts.SpareSlices {
 	}
 	for i := range s.list {
 		e := &s.list[i]
-		if e.unsure || e.room < e.used+minSpare || !isSpare(e.used, e.room) {
+		if e.unsure || !s.spare.met(e.used, e.room) {
 			continue
 		}
 		doc.Count++
