@@ -20,11 +20,11 @@ func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
 	}
 	h.pointers = make([]uint64, n)
 	const batch = 64 // spans
-	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(i int) {
+	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(part int) {
 		if ctx.Err() != nil {
 			return
 		}
-		for i := i * batch; i < min((i+1)*batch, len(h.Spans)); i++ {
+		for i := part * batch; i < min((part+1)*batch, len(h.Spans)); i++ {
 			if s := &h.Spans[i]; s.InUse() && !s.NoScan {
 				h.PointerWords(s, 0, h.PointerBits(i))
 			}
