@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"sync"
 
 	"postmortem/analyzer/dominator"
 	"postmortem/coreread/goheap"
@@ -20,37 +21,54 @@ var ErrTooLarge = errors.New("the heap has more than 2^32 references")
 type edgeReader struct {
 	heap *goheap.Heap
 	own  ownership
-	// offsets[o+1] is how many references the objects up to o have, counted from
-	// the start of the job; targets is where each job writes, from its own place on.
+	// offsets[o+1] is how many references the objects up to o have.
 	offsets []uint32
 	targets []uint32
+	turns   turns
 }
 
-// job is a run of spans; at and used are its part of targets.
-type job struct {
-	first, end int
-	at, used   uint64
-}
+// job is a run of spans, the last exclusive.
+type job struct{ first, end int }
 
 // jobBytes is about how much memory one job covers, and so how often a context is looked at.
 const jobBytes = 4 << 20
 
-// jobs divides the spans, and gives each job room for all its pointers.
-func jobs(h *goheap.Heap) (list []job, room uint64) {
-	var bytes, pointers uint64
+// jobs divides the spans, and counts their pointers.
+func jobs(h *goheap.Heap) (list []job, pointers uint64) {
+	var bytes uint64
 	first := 0
 	for i := range h.Spans {
-		bytes += h.Spans[i].Bytes
 		for _, w := range h.PointerBits(i) {
 			pointers += uint64(bits.OnesCount64(w))
 		}
-		if bytes >= jobBytes || i == len(h.Spans)-1 {
-			list = append(list, job{first: first, end: i + 1, at: room})
-			room += pointers
-			first, bytes, pointers = i+1, 0, 0
+		if bytes += h.Spans[i].Bytes; bytes >= jobBytes || i == len(h.Spans)-1 {
+			list = append(list, job{first, i + 1})
+			first, bytes = i+1, 0
 		}
 	}
-	return list, room
+	return list, pointers
+}
+
+// turns hands out places in the array of references, to one job after the other.
+type turns struct {
+	mu   sync.Mutex
+	done sync.Cond
+	next int    // job whose turn it is
+	end  uint64 // of the places taken
+}
+
+// take waits until it is a job's turn, and takes n places for it.
+func (t *turns) take(job, n int) (at uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.next != job {
+		t.done.Wait()
+	}
+	at = t.end
+	t.end += uint64(n)
+	t.next++
+	t.done.Broadcast()
+	return at
 }
 
 // readEdges fills the references of all objects; the graph has extra more nodes
@@ -60,71 +78,61 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 	if room+extraEdges > math.MaxUint32 {
 		return dominator.Graph{}, ErrTooLarge
 	}
-	n := r.heap.Objects()
-	r.offsets = bulk.Make[uint32](n + extra + 1)
-	r.targets = bulk.Make[uint32](int(room + extraEdges))
+	r.turns.done.L = &r.turns.mu
+	r.offsets = bulk.Make[uint32](r.heap.Objects() + extra + 1)
+	// Many pointers are nil; what they would take is never touched.
+	r.targets = make([]uint32, room+extraEdges)
+	writers := make(chan *edgeWriter, workers)
+	for range workers {
+		writers <- &edgeWriter{reader: r}
+	}
 	parallel.Each(workers, len(list), func(i int) {
-		if ctx.Err() == nil {
-			r.run(&list[i])
-		}
+		w := <-writers
+		defer func() { writers <- w }()
+		w.run(ctx, i, &list[i])
 	})
 	if err := ctx.Err(); err != nil {
 		return dominator.Graph{}, err
 	}
-	return dominator.Graph{Offsets: r.offsets, Targets: r.compact(list, workers, int(extraEdges))}, nil
+	return dominator.Graph{Offsets: r.offsets, Targets: r.targets[:r.turns.end]}, nil
 }
 
-// compact closes the gaps that jobs left behind their references, and makes the
-// offsets count from the first job's start. Room for spare more references stays
-// behind them.
-func (r *edgeReader) compact(list []job, workers, spare int) []uint32 {
-	var end uint64
-	for i := range list {
-		j := &list[i]
-		copy(r.targets[end:], r.targets[j.at:j.at+j.used])
-		j.at = end
-		end += j.used
-	}
-	parallel.Each(workers, len(list), func(i int) {
-		j := &list[i]
-		first, last := r.objects(j)
-		for o := first; o < last; o++ {
-			r.offsets[o+1] += uint32(j.at)
+// run reads the references of a job's objects. A job takes its turn whatever
+// happens, or those behind it would wait for ever.
+func (w *edgeWriter) run(ctx context.Context, number int, j *job) {
+	w.out = w.out[:0]
+	taken := false
+	defer func() {
+		if !taken {
+			w.reader.turns.take(number, 0)
 		}
-	})
-	return bulk.Trim(r.targets, int(end)+spare)[:end]
-}
-
-// objects returns the numbers of a job's objects, the last exclusive.
-func (r *edgeReader) objects(j *job) (first, last uint64) {
-	s := &r.heap.Spans[j.end-1]
-	return uint64(r.heap.Spans[j.first].First), uint64(s.First) + uint64(s.Count)
-}
-
-// run reads the references of a job's objects.
-func (r *edgeReader) run(j *job) {
-	w := edgeWriter{reader: r, out: r.targets[j.at:]}
-	for i := j.first; i < j.end; i++ {
-		s := &r.heap.Spans[i]
+	}()
+	for i := j.first; i < j.end && ctx.Err() == nil; i++ {
+		s := &w.reader.heap.Spans[i]
 		switch {
 		case s.Count == 0:
 		case s.NoScan:
 			for o := range uint64(s.Count) {
-				r.offsets[uint64(s.First)+o+1] = uint32(w.n)
+				w.reader.offsets[uint64(s.First)+o+1] = uint32(len(w.out))
 			}
 		default:
 			w.span(i, s)
 		}
 	}
-	j.used = uint64(w.n)
+	at := w.reader.turns.take(number, len(w.out))
+	taken = true
+	copy(w.reader.targets[at:], w.out)
+	last := &w.reader.heap.Spans[j.end-1]
+	for o := uint64(w.reader.heap.Spans[j.first].First); o < uint64(last.First)+uint64(last.Count); o++ {
+		w.reader.offsets[o+1] += uint32(at)
+	}
 }
 
 // edgeWriter collects the pointers of many objects before it looks up where they
 // lead, so that the look-ups overlap.
 type edgeWriter struct {
 	reader *edgeReader
-	out    []uint32
-	n      int // references written
+	out    []uint32 // references of the job at hand
 
 	values  [1024]uint64 // pointers of the objects from first on
 	pending int          // how many there are
@@ -188,7 +196,7 @@ func (w *edgeWriter) flush() {
 		w.write(o, values[:n])
 		values = values[n:]
 		o++
-		w.reader.offsets[o] = uint32(w.n)
+		w.reader.offsets[o] = uint32(len(w.out))
 		w.last = o
 	}
 	w.write(o, values)
@@ -205,8 +213,7 @@ func (w *edgeWriter) write(o uint32, targets []uint64) {
 			continue
 		}
 		w.last = target
-		w.out[w.n] = target
-		w.n++
+		w.out = append(w.out, target)
 	}
 }
 

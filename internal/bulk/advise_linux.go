@@ -6,15 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pages returns the whole pages in b.
-func pages(b []byte) []byte {
+// advise asks for huge pages. A kernel without them says no, which is as well.
+func advise(b []byte) {
 	page := uintptr(unix.Getpagesize())
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) % page
-	return b[skip : skip+(uintptr(len(b))-skip)&^(page-1)]
+	_ = unix.Madvise(b[skip:skip+(uintptr(len(b))-skip)&^(page-1)], unix.MADV_HUGEPAGE)
 }
-
-// advise asks for huge pages. A kernel without them says no, which is as well.
-func advise(b []byte) { _ = unix.Madvise(pages(b), unix.MADV_HUGEPAGE) }
-
-// drop gives memory back; where it is used again, it is zero.
-func drop(b []byte) { _ = unix.Madvise(pages(b), unix.MADV_DONTNEED) }

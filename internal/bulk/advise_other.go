@@ -3,5 +3,3 @@
 package bulk
 
 func advise([]byte) {}
-
-func drop([]byte) {}

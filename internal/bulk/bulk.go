@@ -17,12 +17,3 @@ func Make[T any](n int) []T {
 	}
 	return s
 }
-
-// Trim returns the first n elements of an array that Make made, and gives the
-// memory of the rest back. The rest must not be used any more.
-func Trim[T any](s []T, n int) []T {
-	if size := uintptr(len(s)-n) * unsafe.Sizeof(*new(T)); size >= advised {
-		drop(unsafe.Slice((*byte)(unsafe.Pointer(&s[n])), size))
-	}
-	return s[:n:n]
-}

@@ -25,21 +25,3 @@ func TestMake(t *testing.T) {
 		}
 	}
 }
-
-func TestTrim(t *testing.T) {
-	for _, n := range []int{0, 5, 100, 2_999_000, 3_000_001} {
-		s := bulk.Make[uint32](3_000_001)
-		for i := range s {
-			s[i] = uint32(i)
-		}
-		s = bulk.Trim(s, n)
-		if len(s) != n || cap(s) != n {
-			t.Fatalf("%d of %d elements, want %d", len(s), cap(s), n)
-		}
-		for i := range s {
-			if s[i] != uint32(i) {
-				t.Fatalf("element %d of %d is %d", i, n, s[i])
-			}
-		}
-	}
-}
