@@ -82,13 +82,10 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 	r.offsets = bulk.Make[uint32](r.heap.Objects() + extra + 1)
 	// Many pointers are nil; what they would take is never touched.
 	r.targets = make([]uint32, room+extraEdges)
-	writers := make(chan *edgeWriter, workers)
-	for range workers {
-		writers <- &edgeWriter{reader: r}
-	}
-	parallel.Each(workers, len(list), func(i int) {
-		w := <-writers
-		defer func() { writers <- w }()
+	writers := make([]edgeWriter, max(workers, 1))
+	parallel.Each(workers, len(list), func(worker, i int) {
+		w := &writers[worker]
+		w.reader = r
 		w.run(ctx, i, &list[i])
 	})
 	if err := ctx.Err(); err != nil {

@@ -24,7 +24,7 @@ type typeTally struct {
 func (a *Analysis) histogram() histogram {
 	n := max(a.opt.Workers, 1)
 	parts := make([]histogram, n)
-	parallel.Each(n, n, func(i int) {
+	parallel.Each(n, n, func(_, i int) {
 		parts[i] = make(histogram, len(a.Types.Table))
 		a.count(parts[i], uint32(part(len(a.Doms.Row), i, n)), uint32(part(len(a.Doms.Row), i+1, n)))
 		a.countBytes(parts[i], a.Heap.Spans[part(len(a.Heap.Spans), i, n):part(len(a.Heap.Spans), i+1, n)])

@@ -3,12 +3,11 @@ package heap
 import (
 	"context"
 	"encoding/binary"
-	"sync"
-	"sync/atomic"
 
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/graph"
 	"postmortem/coreread/goheap"
+	"postmortem/internal/parallel"
 )
 
 // waste finds reachable memory that the program could do without. A part for
@@ -33,8 +32,7 @@ func (a *Analysis) waste(ctx context.Context) *facts.Waste {
 }
 
 // finalizerOnly counts what can be reached through finalizers and cleanups only:
-// what their objects refer to and what they will be given. The objects
-// themselves, when nothing else refers to them, are garbage to the collector.
+// objects with a finalizer, what they refer to, and what cleanups will be given.
 func (a *Analysis) finalizerOnly() *facts.Tally {
 	t := &facts.Tally{}
 	for i := range a.Graph.Roots.Holders {
@@ -72,20 +70,11 @@ func spanJobs(h *goheap.Heap) (jobs []spanJob) {
 // inParallel calls f for 0 to n-1 with so many workers, until the context ends.
 // The worker is numbered from 0.
 func inParallel(ctx context.Context, workers, n int, f func(worker, i int)) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for worker := range workers {
-		wait.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				f(worker, i)
-			}
-		})
-	}
-	wait.Wait()
+	parallel.Each(workers, n, func(worker, i int) {
+		if ctx.Err() == nil {
+			f(worker, i)
+		}
+	})
 }
 
 func word64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

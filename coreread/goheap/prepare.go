@@ -20,7 +20,7 @@ func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
 	}
 	h.pointers = make([]uint64, n)
 	const batch = 64 // spans
-	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(part int) {
+	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(_, part int) {
 		if ctx.Err() != nil {
 			return
 		}

@@ -49,19 +49,19 @@ func (g *group) end() {
 	}
 }
 
-// Each calls f for 0 to n-1 with so many workers, and returns when all is done.
-// The parts begin in order.
-func Each(workers, n int, f func(i int)) {
+// Each calls f for the parts 0 to n-1 with so many workers, which are numbered
+// from 0, and returns when all is done. The parts begin in order.
+func Each(workers, n int, f func(worker, part int)) {
 	var g group
 	var next atomic.Int64
-	for range min(max(workers, 1), n) {
+	for worker := range min(max(workers, 1), n) {
 		g.start(func() {
 			for g.failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
+				part := int(next.Add(1)) - 1
+				if part >= n {
 					return
 				}
-				f(i)
+				f(worker, part)
 			}
 		})
 	}
