@@ -9,6 +9,7 @@ import "context"
 // Beyond the graph it takes 8 bytes per node, which stay with the tree, 4 more per
 // node with edges, 8 or 16 per edge to a node that has several edges in, and about
 // 60 per such node, if a leaf 16. For a heap that is less than 40 bytes per node.
+// Before the latter, it takes 4 per node with edges that hangs in the root's region.
 //
 // A node with one edge in is dominated by where that comes from. Such nodes are
 // most of a heap; they are set aside first, region by region (see regions), in
@@ -40,6 +41,11 @@ func compute(ctx context.Context, g *Graph, root uint32) (*Tree, effort, error) 
 	if err != nil {
 		return nil, effort{}, err
 	}
+	b := c.blocks[root/64]
+	w, err := r.findWaist(b.headID(1<<(root%64)), pace)
+	if err != nil {
+		return nil, effort{}, err
+	}
 	s := newSearch(r, pace)
 	if err := s.run(root); err != nil {
 		return nil, effort{}, err
@@ -47,7 +53,7 @@ func compute(ctx context.Context, g *Graph, root uint32) (*Tree, effort, error) 
 	if err := s.meetLeaves(); err != nil {
 		return nil, effort{}, err
 	}
-	f := &forest{search: s}
+	f := &forest{search: s, waist: w}
 	if err := f.semidominators(); err != nil {
 		return nil, effort{}, err
 	}

@@ -103,6 +103,19 @@ var adversaries = map[string]func(b *builder, n int){
 			b.add(0, v+1)
 		}
 	},
+	"map of all, with a way past it to the last": func(b *builder, n int) {
+		r := rand.New(rand.NewPCG(1, 2))
+		b.add(0, 1)
+		for v := 3; v < n; v++ {
+			b.add(1, v)
+			b.add(v, min(v+1+r.IntN(n), n-1))
+			b.add(v, v+r.IntN(n-v))
+		}
+		if n > 3 {
+			b.add(0, 2)
+			b.add(2, n-1-n/40)
+		}
+	},
 	"random far": func(b *builder, n int) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for v := range n {
@@ -202,6 +215,21 @@ func checkSome(t *testing.T, g *Graph, tree *Tree) {
 func TestHeapLike(t *testing.T) {
 	for _, owned := range []bool{false, true} {
 		g := heapLike(20_000, owned)
+		tree, err := Compute(t.Context(), g, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkFixpoint(t, g, tree)
+		checkSome(t, g, tree)
+	}
+}
+
+// TestLargeWaists has graphs in which following what leads past the waist takes
+// long, as well as ones where it leads to little.
+func TestLargeWaists(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		g := shapes["waist"](r, 500+r.IntN(2500)).graph()
 		tree, err := Compute(t.Context(), g, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -109,6 +109,40 @@ var shapes = map[string]func(r *rand.Rand, n int) edges{
 		}
 		return e
 	},
+	"waist": func(r *rand.Rand, n int) edges { // a tree, most of whose ways out come from below one of its nodes
+		e := make(edges, n)
+		tree := 1 + n/3
+		heavy := r.IntN(1 + tree/3)
+		inside := []int{heavy}
+		outside := []int{0}
+		for v := 1; v < tree; v++ {
+			if v <= heavy || r.IntN(4) == 0 {
+				e.add(outside[r.IntN(len(outside))], v)
+				if v != heavy {
+					outside = append(outside, v)
+				}
+			} else {
+				e.add(inside[r.IntN(len(inside))], v)
+				inside = append(inside, v)
+			}
+		}
+		// The ways out lead to a few groups of nodes, and each group to itself and to later ones.
+		rest := n - tree
+		groups := 1 + r.IntN(4)
+		for v := tree; v < n; v++ {
+			for range 2 + r.IntN(3) {
+				e.add(inside[r.IntN(len(inside))], tree+r.IntN(rest))
+			}
+			first := rest * ((v - tree) * groups / rest) / groups
+			for range r.IntN(4) {
+				e.add(v, tree+first+r.IntN(rest-first))
+			}
+		}
+		for range min(r.IntN(4), rest) {
+			e.add(outside[r.IntN(len(outside))], tree+r.IntN(rest))
+		}
+		return shuffled(r, e)
+	},
 	"ladder": func(r *rand.Rand, n int) edges { // diamonds in a row, some cut
 		e := make(edges, n)
 		for v := 0; v < n; v += 3 {

@@ -8,9 +8,11 @@ type forest struct {
 	// links has, for each head greater than the current one, the way up in the
 	// search tree as far as paths have been compressed.
 	links []link
-	// best is the entry that no other betters: by way of the root itself.
-	best link
-	path []uint32 // stack of compress
+	// best is the entry that no other betters for what is being improved: by way of
+	// the waist or of the root itself.
+	best  link
+	waist waist
+	path  []uint32 // stack of compress
 	// compressed counts the heads that compress passed, ascended the steps up the
 	// unfinished dominator tree.
 	compressed, ascended uint64
@@ -24,17 +26,19 @@ type link struct {
 
 func (f *forest) semidominators() error {
 	f.links = bulk.Make[link](len(f.heads))
-	f.best = link{0, 1, f.starts[f.headID[1]]}
+	heads, leaves := past(f.waist.heads, f.headNumber), past(f.waist.leaves, f.leafNumber)
 	leaf := len(f.leaves) - 1
 	for i := uint32(len(f.heads) - 1); i > 0; i-- {
 		steps := 1
 		for ; leaf > 0 && f.leaves[leaf].parent == i; leaf-- {
 			from, to := f.toLeaves.get(uint32(leaf))
+			f.best = f.floor(leaves.Has(uint32(leaf)))
 			f.improve(&f.leaves[leaf], i, &f.toLeaves, from, to)
 			steps += int(to - from)
 		}
 		if i > 1 {
 			from, to := f.toHeads.get(i)
+			f.best = f.floor(heads.Has(i))
 			f.improve(&f.heads[i], i, &f.toHeads, from, to)
 			steps += int(to - from)
 			f.links[i] = link{f.heads[i].parent, f.heads[i].region, f.heads[i].at}
@@ -45,6 +49,17 @@ func (f *forest) semidominators() error {
 	}
 	f.links, f.toHeads, f.toLeaves = nil, shelf{}, shelf{}
 	return nil
+}
+
+// floor is the best entry of a shared node. Unless ways past the waist lead to it,
+// that is the waist: such ways lead to all that their heads lead to, so none of the
+// heads before the node has an entry past the waist either. Links that stopped
+// there are still right for other nodes, only shorter.
+func (f *forest) floor(past bool) link {
+	if past {
+		return link{0, 1, f.starts[f.headID[1]]}
+	}
+	return link{0, 1, f.waist.at}
 }
 
 // window is how many edges look ahead at a time.
