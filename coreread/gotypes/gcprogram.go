@@ -20,10 +20,27 @@ type program struct {
 	limit uint64   // bits that are wanted; what follows is passed over
 }
 
+// Unroll runs the GC program whose first instruction is at an address of m and
+// returns the first n bits that it writes, one for each word and low bit first;
+// where it ends earlier, the rest are 0. The caller bounds n.
+func Unroll(m *image.Image, at image.Addr, n uint64) ([]uint64, error) {
+	p := program{image: m, at: at, limit: n}
+	if err := p.run(); err != nil {
+		return nil, err
+	}
+	return p.bits, nil
+}
+
+// idleSteps is how many instructions may write nothing: those that repeat no times.
+const idleSteps = 1 << 12
+
 // run fills p.bits with p.limit bits.
 func (p *program) run() error {
 	p.bits = make([]uint64, (p.limit+63)/64)
-	for p.n < p.limit {
+	for steps := p.limit + idleSteps; p.n < p.limit; steps-- {
+		if steps == 0 {
+			return errProgram
+		}
 		inst, err := p.byte()
 		if err != nil {
 			return err

@@ -96,9 +96,7 @@ func (u *Universe) makeMask(descriptor image.Addr) (Mask, uint64, error) {
 	}
 	switch head.Form {
 	case exe.GCProgram:
-		p := program{image: u.image, at: head.Data + 4, limit: m.Words}
-		err = p.run()
-		m.Bits = p.bits
+		m.Bits, err = Unroll(u.image, head.Data+4, m.Words) // behind its length
 	case exe.GCOnDemand:
 		m.Bits = make([]uint64, (m.Words+63)/64)
 		err = u.buildMask(descriptor, m.Bits, 0, 0)
