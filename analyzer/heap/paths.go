@@ -59,10 +59,18 @@ func (n *namer) gathers(nodes []uint32) bool {
 	return next
 }
 
-// chain returns the dominators of a node from the root on, and the node.
+// maxChain bounds the dominators that are gone through for one path: the last
+// element of a list has as many as the list has elements.
+const maxChain = 1 << 16
+
+// chain returns the dominators of a node from the root on, and the node; nil when
+// there are too many.
 func (n *namer) chain(doms *graph.Dominators, node uint32) []uint32 {
 	var nodes []uint32
 	for v := node; v != dominator.None; v = doms.Idom[v] {
+		if len(nodes) == maxChain {
+			return nil
+		}
 		nodes = append(nodes, v)
 	}
 	slices.Reverse(nodes)

@@ -127,5 +127,7 @@ func (l *Locator) arenaSlotPointers(span int32, slot uint32) (uint64, bool) {
 	return into[0], true
 }
 
-// HeaderTypeAt is HeaderType of the object in a slot.
+// HeaderTypeAt returns the address of the type descriptor that the allocator
+// recorded for the object in a slot: the element's type when the object is an
+// array. It is 0 for objects without one.
 func (h *Heap) HeaderTypeAt(s *Span, slot uint32) image.Addr { return h.slotType(s, uint64(slot)) }

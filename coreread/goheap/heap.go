@@ -220,14 +220,6 @@ func (h *Heap) Memory(o Object) []byte {
 	return s.Value(uint32(h.slotOf(s, o)))
 }
 
-// HeaderType returns the address of the type descriptor that the allocator
-// recorded for an object: the element's type when the object is an array. It is
-// 0 for objects without one.
-func (h *Heap) HeaderType(o Object) image.Addr {
-	s := h.SpanOf(o)
-	return h.slotType(s, h.slotOf(s, o))
-}
-
 // slotType returns the recorded type descriptor of an allocated slot.
 func (h *Heap) slotType(s *Span, slot uint64) image.Addr {
 	if s.Header == 0 {

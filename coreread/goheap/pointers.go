@@ -102,17 +102,9 @@ func setBits(into []uint64, from, at uint64, w uint64) {
 // bitmapPointers reads the bitmap at the end of the span, one bit for each word
 // of the span (mbitmap.go, spanHeapBitsRange, 1.22).
 func (h *Heap) bitmapPointers(s *Span, from uint64, into []uint64) {
-	size := s.Bytes / 64
-	at := s.Bytes - size
-	if h.hasInlineMarks(s) {
-		at -= inlineMarkBytes
-	}
-	if uint64(len(s.Data)) < at+size {
-		return
-	}
-	bitmap := s.Data[at : at+size]
+	bitmap := h.spanBitmap(s)
 	for j := range into {
-		if i := from/64 + uint64(j); i < size/8 {
+		if i := from/64 + uint64(j); i < uint64(len(bitmap)/8) {
 			into[j] = loadBits(bitmap, int(i))
 		}
 	}
@@ -216,10 +208,20 @@ func (c *maskCache) get(h *Heap, typ image.Addr) *mask {
 		return known
 	}
 	c.masks[typ] = m
-	if m.size == 0 {
-		h.gap("the pointers of objects whose type could not be read", typ, 0)
-	}
 	return m
+}
+
+// unreadable returns how many types were asked for and could not be read, and the
+// lowest of their addresses.
+func (c *maskCache) unreadable() (n int, first image.Addr) {
+	for typ, m := range c.masks {
+		if m.size == 0 {
+			if n++; n == 1 || typ < first {
+				first = typ
+			}
+		}
+	}
+	return n, first
 }
 
 // typeMask reads a type's pointer map; one of size 0 when it cannot be read.

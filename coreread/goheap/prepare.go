@@ -2,7 +2,7 @@ package goheap
 
 import (
 	"context"
-	"math/bits"
+	"fmt"
 
 	"postmortem/internal/parallel"
 )
@@ -30,6 +30,10 @@ func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
 			}
 		}
 	})
+	// Not as they are met: that would be in another order each time.
+	if n, first := h.masks.unreadable(); n > 0 {
+		h.gap(fmt.Sprintf("the pointers of objects of %d types that could not be read", n), first, 0)
+	}
 	return ctx.Err()
 }
 
@@ -46,13 +50,4 @@ func (h *Heap) PointerBits(i int) []uint64 {
 	}
 	at := h.pointerAt[i]
 	return h.pointers[at : int(at)+pointerWords(s)]
-}
-
-// PointerCount returns how many words hold pointers; PreparePointers must have run.
-func (h *Heap) PointerCount() uint64 {
-	var n int
-	for _, w := range h.pointers {
-		n += bits.OnesCount64(w)
-	}
-	return uint64(n)
 }
