@@ -31,14 +31,15 @@ func BenchmarkCompute(b *testing.B) {
 	})
 }
 
-func BenchmarkLayout(b *testing.B) {
+func BenchmarkRetain(b *testing.B) {
 	eachHeap(b, func(b *testing.B, g *Graph) {
 		tree, err := Compute(b.Context(), g, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
+		sizes := make([]uint64, g.Nodes())
 		for b.Loop() {
-			NewLayout(g.Nodes()).Fill(tree)
+			tree.Retain(sizes)
 		}
 	})
 }

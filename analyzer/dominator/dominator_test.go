@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -25,7 +26,8 @@ func checkTree(t *testing.T, g *Graph, root uint32) {
 	for v := range sizes {
 		sizes[v] = uint64(v)*uint64(v) + 3
 	}
-	layout := layoutOf(tree, sizes)
+	retained := slices.Clone(sizes)
+	tree.Retain(retained)
 	for v := range uint32(g.Nodes()) {
 		if got := tree.Reached(v); got != reached[v] || got != (place[v] != 0) {
 			t.Fatalf("node %d: Reached %v, place %d in Order, want %v", v, got, place[v], reached[v])
@@ -50,11 +52,14 @@ func checkTree(t *testing.T, g *Graph, root uint32) {
 		if tree.Idom[v] != want {
 			t.Fatalf("Idom[%d] = %d, want %d", v, int32(tree.Idom[v]), int32(want))
 		}
+		if leaf := g.leaf(v) && v != root; reached[v] && leaf != (place[v] > tree.Inner) {
+			t.Fatalf("node %d: leaf %v, place %d in Order, %d inner", v, leaf, place[v], tree.Inner)
+		}
 		if want != None && place[want] >= place[v] {
 			t.Fatalf("node %d comes before its dominator %d", v, want)
 		}
-		if layout.Retained(v) != sum {
-			t.Fatalf("node %d retains %d, want %d", v, layout.Retained(v), sum)
+		if retained[v] != sum {
+			t.Fatalf("node %d retains %d, want %d", v, retained[v], sum)
 		}
 	}
 }

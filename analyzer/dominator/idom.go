@@ -1,16 +1,23 @@
 package dominator
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"postmortem/internal/bulk"
+)
 
 // immediate turns entries' semidominators into immediate dominators. A head's
 // comes from the dominators of its parent in the search tree: the first of them
 // that is not greater than its semidominator.
 func (f *forest) immediate() error {
 	doms := &ladder{up: f.headExits[:len(f.heads)]} // whose entries nobody needs any more
+	f.level = bulk.Make[uint32](len(f.heads))
 	for i := uint32(1); i < uint32(len(f.heads)); i++ {
 		if i > 1 {
 			f.resolve(&f.heads[i], doms)
 			doms.up[i] = f.heads[i].parent
+			f.level[i] = f.level[f.heads[i].parent] + 1
+			f.deepest = max(f.deepest, f.level[i])
 		} else {
 			doms.up[i] = i
 		}
@@ -67,7 +74,7 @@ func (f *forest) tree() *Tree {
 			head++
 		}
 	}
-	return &Tree{Idom: f.idom, Order: f.sorted()}
+	return f.sorted()
 }
 
 // forget makes the single nodes of a region unreached.
@@ -81,13 +88,27 @@ func (f *forest) forget(head int) {
 	}
 }
 
-// sorted lists the reached nodes: region by region in order of the heads, then all
-// leaves.
-func (f *forest) sorted() []uint32 {
-	order := f.trees.up[:0:len(f.idom)]
-	for _, id := range f.headID[1:] {
-		order = append(order, f.place[f.starts[id]:f.starts[id+1]]...)
+// sorted completes the tree with the order of the nodes: regions by how many heads
+// are above them, those of one level in order of memory, and then all leaves.
+func (f *forest) sorted() *Tree {
+	order := f.trees.up[:cap(f.trees.up)]
+	next := make([]uint32, f.deepest+2) // by level: the next free place
+	for id, number := range f.headNumber {
+		if number != 0 {
+			next[f.level[number]+1] += f.starts[id+1] - f.starts[id]
+		}
 	}
+	for level := range f.deepest + 1 {
+		next[level+1] += next[level]
+	}
+	inner := int(next[f.deepest+1])
+	for id, number := range f.headNumber {
+		if number != 0 {
+			at := &next[f.level[number]]
+			*at += uint32(copy(order[*at:], f.place[f.starts[id]:f.starts[id+1]]))
+		}
+	}
+	order = order[:inner]
 	for i, b := range f.blocks {
 		for w := b.leaf; w != 0; w &= w - 1 {
 			v := uint32(64*i + bits.TrailingZeros64(w))
@@ -96,5 +117,5 @@ func (f *forest) sorted() []uint32 {
 			}
 		}
 	}
-	return order
+	return &Tree{Idom: f.idom, Order: order, Inner: inner}
 }

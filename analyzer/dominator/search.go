@@ -65,6 +65,7 @@ func (s *search) run(root uint32) error {
 		e, number := s.exits[f.next], f.number
 		if f.next++; f.next == f.end {
 			s.frames = s.frames[:len(s.frames)-1]
+			s.lookBack()
 		}
 		if known := s.headNumber[e.to]; known != 0 {
 			// Reached meanwhile through a descendant, or by another edge.
@@ -77,6 +78,24 @@ func (s *search) run(root uint32) error {
 		}
 	}
 	return nil
+}
+
+// lookBack asks for what the frames some way down the stack will need.
+func (s *search) lookBack() {
+	const far, near, next = 24, 16, 8
+	n := len(s.frames)
+	if n < far {
+		return
+	}
+	prefetch(unsafe.Pointer(&s.exits[s.frames[n-far].next]))
+	f := s.frames[n-near]
+	for _, e := range s.exits[f.next:f.end] {
+		prefetch(unsafe.Pointer(&s.headNumber[e.to]))
+	}
+	f = s.frames[n-next]
+	for _, e := range s.exits[f.next:f.end] {
+		prefetch(unsafe.Pointer(&s.heads[s.headNumber[e.to]]))
+	}
 }
 
 // enter numbers a head and looks at its region's exits to heads; those to heads

@@ -13,6 +13,9 @@ type forest struct {
 	best  link
 	waist waist
 	path  []uint32 // stack of compress
+	// level is how many heads dominate a head, by number; deepest the greatest.
+	level   []uint32
+	deepest uint32
 	// compressed counts the heads that compress passed, ascended the steps up the
 	// unfinished dominator tree.
 	compressed, ascended uint64

@@ -6,9 +6,11 @@ type Tree struct {
 	// that are not reached.
 	Idom []uint32
 	// Order has the reached nodes, each behind its immediate dominator; the root
-	// is first. It is the preorder of a depth-first search of the graph, so what
-	// a node dominates is not contiguous: see Tree.Layout.
+	// is first. Neighbours in it are mostly neighbours by number, too.
 	Order []uint32
+	// Inner is how many of Order have edges, or are the root. They come first: the
+	// others, which dominate nothing, follow by number.
+	Inner int
 }
 
 // Root is the node that everything was reached from.
@@ -26,4 +28,14 @@ func (t *Tree) Dominates(a, b uint32) bool {
 		}
 	}
 	return false
+}
+
+// Retain turns the nodes' own sizes into what they retain: adds to each those of
+// all that it dominates, which is what would become unreachable with it. Nodes
+// that are not reached keep their own.
+func (t *Tree) Retain(sizes []uint64) {
+	for i := len(t.Order) - 1; i > 0; i-- {
+		v := t.Order[i]
+		sizes[t.Idom[v]] += sizes[v]
+	}
 }

@@ -10,10 +10,10 @@ import (
 
 // describeFindings fills the dominators and the suspects, with their paths.
 func (a *Analysis) describeFindings(ctx context.Context, doc *facts.Heap) {
-	f := &finder{graph: a.Graph, doms: a.Doms, types: a.Types, largest: map[uint32]uint32{}}
-	n := &namer{graph: a.Graph, types: a.Types, start: a.names.start}
 	reachable := a.Doms.Retained(a.Graph.Root())
-	objects, total := f.dominators(reachable)
+	f := newFinder(a, reachable)
+	n := &namer{graph: a.Graph, types: a.Types, start: a.names.start}
+	objects, total := f.dominators()
 	suspects := f.suspects(reachable)
 	targets := append([]uint32{}, objects...)
 	for i := range suspects {

@@ -92,7 +92,7 @@ func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.
 	doc := &facts.Heap{}
 	// Each fills fields of its own.
 	found := parallel.Beside(func() { a.describeFindings(ctx, doc) })
-	tally := a.histogram()
+	tally, finalizable := a.histogram()
 	a.countObjects(tally, doc)
 	a.countConservative(doc)
 	a.describeTypes(tally, doc)
@@ -101,6 +101,7 @@ func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.
 	describeProfiles(profiles, doc)
 	a.describeSites(profiles, doc)
 	doc.Waste = a.waste(ctx)
+	doc.Waste.FinalizerOnly = a.finalizerOnly(finalizable)
 	describeLayout(a.Heap, doc, objectInfo{typeName: a.typeName, reachable: a.reachable})
 	describeAccounting(a.Heap, a.snap, doc)
 	return doc

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"slices"
 
-	"postmortem/analyzer/dominator"
 	"postmortem/analyzer/facts"
+	"postmortem/analyzer/graph"
 	"postmortem/analyzer/typing"
 	"postmortem/coreread/goheap"
+	"postmortem/internal/bulk"
 	"postmortem/internal/parallel"
 )
 
@@ -20,97 +21,88 @@ type typeTally struct {
 
 // histogram counts the reachable objects by type. A type retains what its
 // objects retain that no other object of the type dominates: what the rest
-// retain is in that already.
-func (a *Analysis) histogram() histogram {
+// retain is in that already. Of what only finalizers and cleanups keep it
+// returns the number of objects.
+func (a *Analysis) histogram() (tally histogram, finalizable uint64) {
 	n := max(a.opt.Workers, 1)
 	parts := make([]histogram, n)
-	parallel.Each(n, n, func(_, i int) {
-		parts[i] = make(histogram, len(a.Types.Table))
-		a.count(parts[i], uint32(part(len(a.Doms.Row), i, n)), uint32(part(len(a.Doms.Row), i+1, n)))
-		a.countBytes(parts[i], a.Heap.Spans[part(len(a.Heap.Spans), i, n):part(len(a.Heap.Spans), i+1, n)])
+	counted := parallel.Beside(func() {
+		parallel.Each(n, n, func(_, i int) {
+			parts[i] = make(histogram, len(a.Types.Table))
+			a.count(parts[i], a.Heap.Spans[part(len(a.Heap.Spans), i, n):part(len(a.Heap.Spans), i+1, n)])
+		})
 	})
-	sum := parts[0]
-	for _, part := range parts[1:] {
+	tally = make(histogram, len(a.Types.Table))
+	finalizable = a.countRetained(tally)
+	counted()
+	for _, part := range parts {
 		for k, t := range part {
-			sum[k].objects += t.objects
-			sum[k].bytes += t.bytes
-			sum[k].retained += t.retained
+			tally[k].objects += t.objects
+			tally[k].bytes += t.bytes
 		}
 	}
-	return sum
+	return tally, finalizable
 }
 
 // part returns where the i-th of n equal parts of so many begins.
 func part(many, i, n int) int { return int(uint64(many) * uint64(i) / uint64(n)) }
 
-// countBatch is how many nodes count looks up side by side: the loads of memory
-// that is in no cache overlap then.
-const countBatch = 64
-
-// count tallies the nodes at the places first to end of the dominators' row.
-func (a *Analysis) count(tally histogram, first, end uint32) {
-	until := a.above(first)
-	objects := uint32(a.Heap.Objects())
-	var batch [countBatch]struct {
-		key      typing.Key
-		end      uint32
-		retained uint64
-	}
-	for first < end {
-		n := min(countBatch, end-first)
-		for i, v := range a.Doms.Row[first : first+n] {
-			if v >= objects {
-				batch[i].key = noObject
-				continue
-			}
-			b := &batch[i]
-			b.key, b.retained = a.Types.Of[v], a.Doms.Retained(v)
-			_, b.end = a.Doms.Run(v)
-		}
-		for i := range batch[:n] {
-			b := &batch[i]
-			if b.key == noObject {
-				continue
-			}
-			t := &tally[b.key]
-			t.objects++
-			if first+uint32(i) >= until[b.key] {
-				t.retained += b.retained
-				until[b.key] = b.end
-			}
-		}
-		first += n
-	}
-}
-
-// noObject stands for nodes that are no objects.
-const noObject = ^typing.Key(0)
-
-// above returns by type the end of the run of the topmost object of that type
-// that dominates the node at a place.
-func (a *Analysis) above(place uint32) []uint32 {
-	until := make([]uint32, len(a.Types.Table))
-	if place >= uint32(len(a.Doms.Row)) {
-		return until
-	}
-	for v := a.Doms.Idom[a.Doms.Row[place]]; v != dominator.None; v = a.Doms.Idom[v] {
-		if v < uint32(a.Heap.Objects()) {
-			_, until[a.Types.Of[v]] = a.Doms.Run(v)
-		}
-	}
-	return until
-}
-
-// countBytes adds up the slots of the reachable objects in the spans.
-func (a *Analysis) countBytes(tally histogram, spans []goheap.Span) {
+// count adds up the slots of the reachable objects in the spans.
+func (a *Analysis) count(tally histogram, spans []goheap.Span) {
 	for i := range spans {
 		s := &spans[i]
 		for o := range s.Count {
 			if v := uint32(s.First) + o; a.Doms.Reached(v) {
-				tally[a.Types.Of[v]].bytes += s.ElemBytes
+				t := &tally[a.Types.Of[v]]
+				t.objects++
+				t.bytes += s.ElemBytes
 			}
 		}
 	}
+}
+
+// countRetained adds up what the topmost objects of each type retain: those whose
+// type none of their dominators has.
+func (a *Analysis) countRetained(tally histogram) (finalizable uint64) {
+	known := newLineages()
+	of := bulk.Make[uint32](a.Graph.Edges.Nodes()) // lineages, by node
+	for i, v := range a.Doms.Order {
+		above := uint32(0)
+		if i > 0 {
+			above = of[a.Doms.Idom[v]]
+		}
+		key := a.key(v)
+		if key == noObject {
+			of[v] = above
+			continue
+		}
+		to := known.below(above, key)
+		if i < a.Doms.Inner {
+			of[v] = to
+		}
+		if key == finalizers {
+			continue
+		}
+		if to != above {
+			tally[key].retained += a.Doms.Retained(v)
+		}
+		if known.list[to].finalizer {
+			finalizable++
+		}
+	}
+	return finalizable
+}
+
+// key returns the type of a node's object; finalizers or noObject for a holder.
+func (a *Analysis) key(v uint32) typing.Key {
+	holder, ok := a.Graph.HolderOf(v)
+	switch {
+	case !ok:
+		return a.Types.Of[v]
+	case a.Graph.Roots.Holders[holder].Kind == graph.Finalizers:
+		return finalizers
+	}
+	return noObject
 }
 
 // describeTypes fills the table of types: those of one name are one row.

@@ -78,7 +78,7 @@ func (a *Analysis) paths() *pathTree {
 		labels[k] = t.label(name)
 	}
 	at := make([]uint32, a.Graph.Edges.Nodes()) // by node of the graph, its node in the tree
-	for _, v := range a.Doms.Row {
+	for _, v := range a.Doms.Order {
 		above := uint32(0)
 		if d := a.Doms.Idom[v]; d != dominator.None {
 			above = at[d]

@@ -30,9 +30,28 @@ type finder struct {
 	doms  *graph.Dominators
 	types *typing.Result
 
-	// largest is by node its child that retains most, for nodes whose children
-	// were visited once: a node may have millions.
-	largest map[uint32]uint32
+	// big has the nodes that retain a thousandth of all, by number, and largest of
+	// each the child among them that retains most; dominator.None when there is none.
+	big, largest []uint32
+}
+
+func newFinder(a *Analysis, reachable uint64) *finder {
+	f := &finder{graph: a.Graph, doms: a.Doms, types: a.Types}
+	least := max(reachable/1000, 1)
+	for v := range uint32(a.Graph.Edges.Nodes()) {
+		if a.Doms.Retained(v) >= least && a.Doms.Reached(v) {
+			f.big = append(f.big, v)
+		}
+	}
+	f.largest = slices.Repeat([]uint32{dominator.None}, len(f.big))
+	for _, v := range f.big {
+		if i, ok := slices.BinarySearch(f.big, a.Doms.Idom[v]); ok {
+			if best := &f.largest[i]; *best == dominator.None || a.Doms.Retained(v) > a.Doms.Retained(*best) {
+				*best = v
+			}
+		}
+	}
+	return f
 }
 
 // suspect is a finding before its path is known.
@@ -43,52 +62,51 @@ type suspect struct {
 
 // suspects returns what retains a large share of the reachable bytes, most first.
 func (f *finder) suspects(reachable uint64) []suspect {
-	least := max(uint64(float64(reachable)*suspectShare), suspectBytes)
+	tops := f.tops(max(uint64(float64(reachable)*suspectShare), suspectBytes))
+	points := make([]uint32, len(tops))
+	for i, top := range tops {
+		points[i] = f.descend(top)
+	}
+	piles := f.piles(points)
 	var list []suspect
-	f.eachTop(least, func(node uint32) {
-		s := f.judge(node)
+	for i, top := range tops {
+		s := f.judge(top, points[i], piles[i])
 		s.Share = math.Round(float64(s.RetainedBytes)/float64(reachable)*1e4) / 1e4
 		list = append(list, s)
-	})
+	}
 	slices.SortFunc(list, func(a, b suspect) int {
 		return cmp.Or(-cmp.Compare(a.RetainedBytes, b.RetainedBytes), cmp.Compare(a.point, b.point))
 	})
 	return list[:min(len(list), facts.SuspectsCap)]
 }
 
-// eachTop visits the highest nodes that retain so much: variables, groups of
+// tops returns the highest nodes that retain so much: variables, groups of
 // goroutines, and objects that several of them share.
-func (f *finder) eachTop(least uint64, visit func(node uint32)) {
-	f.eachChild(f.graph.Root(), func(node uint32) {
-		if f.doms.Retained(node) < least {
-			return
-		}
+func (f *finder) tops(least uint64) (list []uint32) {
+	for _, node := range f.children(f.graph.Root(), least) {
 		if holder, ok := f.graph.HolderOf(node); ok && f.graph.Roots.Holders[holder].Kind == graph.Package {
-			found := false
-			f.eachChild(node, func(variable uint32) {
-				if f.doms.Retained(variable) >= least {
-					visit(variable)
-					found = true
-				}
-			})
-			if found {
-				return
+			if variables := f.children(node, least); len(variables) > 0 {
+				list = append(list, variables...)
+				continue
 			}
 		}
-		visit(node)
-	})
-}
-
-func (f *finder) eachChild(node uint32, visit func(uint32)) {
-	for c := range f.doms.Children(node) {
-		visit(c)
+		list = append(list, node)
 	}
+	return list
 }
 
-// judge goes down from a node as long as one child has nearly all of it, and
-// says what spreads out below.
-func (f *finder) judge(node uint32) suspect {
-	first := node
+// children returns the children of a node that retain so much, of the big ones.
+func (f *finder) children(node uint32, least uint64) (list []uint32) {
+	for _, v := range f.big {
+		if f.doms.Idom[v] == node && f.doms.Retained(v) >= least {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// descend goes down from a node as long as one child has nearly all of it.
+func (f *finder) descend(node uint32) uint32 {
 	for range maxDescent {
 		child := f.largestChild(node)
 		if child == dominator.None || float64(f.doms.Retained(child)) < onwardShare*float64(f.doms.Retained(node)) {
@@ -96,15 +114,29 @@ func (f *finder) judge(node uint32) suspect {
 		}
 		node = child
 	}
+	return node
+}
+
+// largestChild returns the child that retains most; dominator.None when there is
+// no big one.
+func (f *finder) largestChild(node uint32) uint32 {
+	if i, ok := slices.BinarySearch(f.big, node); ok {
+		return f.largest[i]
+	}
+	return dominator.None
+}
+
+// judge says what spreads out below a point that was found by descending.
+func (f *finder) judge(first, point uint32, piles []pile) suspect {
 	if s, ok := f.goroutines(first); ok {
 		return s
 	}
-	if s, ok := f.group(node); ok {
+	if s, ok := f.group(point, piles); ok {
 		return s
 	}
 	// Nothing piles up there: the first object on the way is what holds it all.
 	for range maxDescent {
-		if _, ok := f.graph.HolderOf(first); !ok || first == node {
+		if _, ok := f.graph.HolderOf(first); !ok || first == point {
 			break
 		}
 		first = f.largestChild(first)
@@ -125,11 +157,11 @@ func (f *finder) goroutines(node uint32) (suspect, bool) {
 		return suspect{}, false
 	}
 	s := suspect{point: node}
-	f.eachChild(node, func(c uint32) {
-		if i, ok := f.graph.HolderOf(c); ok && f.graph.Roots.Holders[i].Kind == graph.Goroutine {
+	for i, h := range f.graph.Roots.Holders {
+		if h.Kind == graph.Goroutine && f.doms.Idom[f.graph.Node(uint32(i))] == node {
 			s.Objects++
 		}
-	})
+	}
 	if s.Objects < groupObjects {
 		return suspect{}, false
 	}
@@ -138,43 +170,46 @@ func (f *finder) goroutines(node uint32) (suspect, bool) {
 	return s, true
 }
 
-// largestChild returns the child that retains most, dominator.None when there is none.
-func (f *finder) largestChild(node uint32) uint32 {
-	best, known := f.largest[node]
-	if known {
-		return best
-	}
-	best = dominator.None
-	f.eachChild(node, func(c uint32) {
-		if best == dominator.None || f.doms.Retained(c) > f.doms.Retained(best) {
-			best = c
+// pile is objects of one type.
+type pile struct{ objects, retained uint64 }
+
+// piles counts by type the objects right below each of the points, or right below
+// the holders there.
+func (f *finder) piles(points []uint32) [][]pile {
+	piles := make([][]pile, len(points))
+	of := make(map[uint32][]pile, len(points)) // by parent
+	parents := dominator.NewSet(f.graph.Edges.Nodes())
+	for i, point := range points {
+		if of[point] == nil {
+			of[point] = make([]pile, len(f.types.Table))
+			parents.Add(point)
 		}
-	})
-	f.largest[node] = best
-	return best
+		piles[i] = of[point]
+	}
+	for i := range f.graph.Roots.Holders {
+		node := f.graph.Node(uint32(i))
+		if above := f.doms.Idom[node]; above != dominator.None && slices.Contains(points, above) {
+			of[node] = of[above]
+			parents.Add(node)
+		}
+	}
+	last, at := dominator.None, []pile(nil)
+	for o, above := range f.doms.Idom[:f.graph.Heap.Objects()] {
+		if above == dominator.None || !parents.Has(above) {
+			continue
+		}
+		if above != last {
+			last, at = above, of[above]
+		}
+		p := &at[f.types.Of[o]]
+		p.objects++
+		p.retained += f.doms.Retained(uint32(o))
+	}
+	return piles
 }
 
-// group looks for a type whose objects right below the node, or right below the
-// goroutines there, have most of what the node retains.
-func (f *finder) group(node uint32) (suspect, bool) {
-	type pile struct{ objects, retained uint64 }
-	piles := make([]pile, len(f.types.Table))
-	count := func(o uint32) {
-		p := &piles[f.types.Of[o]]
-		p.objects++
-		p.retained += f.doms.Retained(o)
-	}
-	f.eachChild(node, func(c uint32) {
-		if _, ok := f.graph.HolderOf(c); !ok {
-			count(c)
-			return
-		}
-		f.eachChild(c, func(below uint32) {
-			if _, ok := f.graph.HolderOf(below); !ok {
-				count(below)
-			}
-		})
-	})
+// group looks for a type whose objects in the piles have most of what the node retains.
+func (f *finder) group(node uint32, piles []pile) (suspect, bool) {
 	best := typing.Key(0)
 	for k := range piles {
 		if piles[k].retained > piles[best].retained {
@@ -216,31 +251,17 @@ func (f *finder) name(node uint32) facts.Maybe[string] {
 const chainShare = 0.98
 
 // dominators returns the objects that retain most, most first, and how many
-// would be listed without a cap: those that retain a thousandth of all.
-func (f *finder) dominators(reachable uint64) (list []uint32, total int) {
-	least := max(reachable/1000, 1)
-	stack := []uint32{f.graph.Root()}
-	for len(stack) > 0 {
-		node := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		_, holder := f.graph.HolderOf(node)
-		largest := dominator.None
-		f.eachChild(node, func(c uint32) {
-			if largest == dominator.None || f.doms.Retained(c) > f.doms.Retained(largest) {
-				largest = c
-			}
-			if f.doms.Retained(c) < least {
-				return
-			}
-			stack = append(stack, c)
-			if _, ok := f.graph.HolderOf(c); ok {
-				return
-			}
-			if holder || float64(f.doms.Retained(c)) < chainShare*float64(f.doms.Retained(node)) {
-				list = append(list, c)
-			}
-		})
-		f.largest[node] = largest
+// would be listed without a cap.
+func (f *finder) dominators() (list []uint32, total int) {
+	for _, v := range f.big {
+		if _, ok := f.graph.HolderOf(v); ok {
+			continue
+		}
+		above := f.doms.Idom[v]
+		_, holder := f.graph.HolderOf(above)
+		if holder || float64(f.doms.Retained(v)) < chainShare*float64(f.doms.Retained(above)) {
+			list = append(list, v)
+		}
 	}
 	slices.SortFunc(list, func(a, b uint32) int {
 		return cmp.Or(-cmp.Compare(f.doms.Retained(a), f.doms.Retained(b)), cmp.Compare(a, b))

@@ -13,7 +13,7 @@ import (
 // waste finds reachable memory that the program could do without. A part for
 // which the time was not enough, or whose types are not known, is nil.
 func (a *Analysis) waste(ctx context.Context) *facts.Waste {
-	w := &facts.Waste{FinalizerOnly: a.finalizerOnly()}
+	w := &facts.Waste{}
 	h := newHeaders(a)
 	if h.read(ctx); ctx.Err() != nil {
 		return w
@@ -33,16 +33,11 @@ func (a *Analysis) waste(ctx context.Context) *facts.Waste {
 
 // finalizerOnly counts what can be reached through finalizers and cleanups only:
 // objects with a finalizer, what they refer to, and what cleanups will be given.
-func (a *Analysis) finalizerOnly() *facts.Tally {
-	t := &facts.Tally{}
+func (a *Analysis) finalizerOnly(objects uint64) *facts.Tally {
+	t := &facts.Tally{Objects: objects}
 	for i := range a.Graph.Roots.Holders {
-		if a.Graph.Roots.Holders[i].Kind != graph.Finalizers {
-			continue
-		}
-		node := a.Graph.Node(uint32(i))
-		if first, end := a.Doms.Run(node); end > first {
-			t.Objects += uint64(end-first) - 1
-			t.Bytes += a.Doms.Retained(node)
+		if a.Graph.Roots.Holders[i].Kind == graph.Finalizers {
+			t.Bytes += a.Doms.Retained(a.Graph.Node(uint32(i)))
 		}
 	}
 	return t
