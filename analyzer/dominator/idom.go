@@ -10,7 +10,8 @@ import (
 // comes from the dominators of its parent in the search tree: the first of them
 // that is not greater than its semidominator.
 func (f *forest) immediate() error {
-	doms := &ladder{up: f.headExits[:len(f.heads)]} // whose entries nobody needs any more
+	doms := &ladder{up: f.leafEnds[:len(f.heads)]} // whose entries nobody needs any more
+	doms.up[0] = 0
 	f.level = bulk.Make[uint32](len(f.heads))
 	for i := uint32(1); i < uint32(len(f.heads)); i++ {
 		if i > 1 {
@@ -64,7 +65,7 @@ func (f *forest) tree() *Tree {
 				leaf++
 				continue
 			}
-			switch number := f.headNumber[head]; number {
+			switch number := f.doors[head].number; number {
 			case 0:
 				f.forget(head)
 			case 1:
@@ -93,8 +94,8 @@ func (f *forest) forget(head int) {
 func (f *forest) sorted() *Tree {
 	order := f.trees.up[:cap(f.trees.up)]
 	next := make([]uint32, f.deepest+2) // by level: the next free place
-	for id, number := range f.headNumber {
-		if number != 0 {
+	for id := range f.classes.heads {
+		if number := f.doors[id].number; number != 0 {
 			next[f.level[number]+1] += f.starts[id+1] - f.starts[id]
 		}
 	}
@@ -102,8 +103,8 @@ func (f *forest) sorted() *Tree {
 		next[level+1] += next[level]
 	}
 	inner := int(next[f.deepest+1])
-	for id, number := range f.headNumber {
-		if number != 0 {
+	for id := range f.classes.heads {
+		if number := f.doors[id].number; number != 0 {
 			at := &next[f.level[number]]
 			*at += uint32(copy(order[*at:], f.place[f.starts[id]:f.starts[id+1]]))
 		}

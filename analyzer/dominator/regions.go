@@ -23,11 +23,17 @@ type regions struct {
 	starts []uint32 // first place, by head; and an end
 	// exits has the edges to heads, region by region from the left, and those to
 	// shared leaves, region by region from the right.
-	exits     []exit
-	headExits []uint32 // where a region's exits to heads begin; and an end
-	leafExits []uint32 // where its exits to leaves end, going down; and the last begin
+	exits    []exit
+	doors    []door   // by head; and an end
+	leafEnds []uint32 // where its exits to leaves end, going down; and the last begin
 	// idom by node: of the single nodes for now.
 	idom []uint32
+}
+
+// door is what the search looks up of a head at a time.
+type door struct {
+	number uint32 // in order of the search; 0: not reached
+	exits  uint32 // where its region's exits to heads begin
 }
 
 // exit is an edge out of a region, or to its own head.
@@ -39,13 +45,13 @@ type exit struct {
 func divide(g *Graph, c *classes, pace *pacer) (*regions, error) {
 	r := &regions{
 		classes: c, g: g,
-		place:     bulk.Make[uint32](c.inner),
-		trees:     ladder{up: bulk.Make[uint32](g.Nodes())},
-		starts:    bulk.Make[uint32](c.heads + 1),
-		exits:     bulk.Make[exit](len(g.Targets) - c.single),
-		headExits: bulk.Make[uint32](c.heads + 1),
-		leafExits: bulk.Make[uint32](c.heads + 1),
-		idom:      bulk.Make[uint32](g.Nodes()),
+		place:    bulk.Make[uint32](c.inner),
+		trees:    ladder{up: bulk.Make[uint32](g.Nodes())},
+		starts:   bulk.Make[uint32](c.heads + 1),
+		exits:    bulk.Make[exit](len(g.Targets) - c.single),
+		doors:    bulk.Make[door](c.heads + 1),
+		leafEnds: bulk.Make[uint32](c.heads + 1),
+		idom:     bulk.Make[uint32](g.Nodes()),
 	}
 	for v := range r.idom {
 		r.idom[v] = None
@@ -74,8 +80,8 @@ type cursor struct{ place, toHeads, toLeaves int }
 
 func (r *regions) begin(head int, at cursor) {
 	r.starts[head] = uint32(at.place)
-	r.headExits[head] = uint32(at.toHeads)
-	r.leafExits[head] = uint32(at.toLeaves)
+	r.doors[head].exits = uint32(at.toHeads)
+	r.leafEnds[head] = uint32(at.toLeaves)
 }
 
 // explore numbers the nodes of one region and lists its exits.
@@ -105,3 +111,9 @@ func (r *regions) explore(head uint32, to cursor) cursor {
 	}
 	return to
 }
+
+// headExits are the exits of a region to heads.
+func (r *regions) headExits(id uint32) []exit { return r.exits[r.doors[id].exits:r.doors[id+1].exits] }
+
+// leafExits are the exits of a region to shared leaves.
+func (r *regions) leafExits(id uint32) []exit { return r.exits[r.leafEnds[id+1]:r.leafEnds[id]] }

@@ -14,8 +14,7 @@ type search struct {
 	*regions
 	pace *pacer
 
-	headNumber []uint32 // by id; 0: not reached
-	leafNumber []uint32
+	leafNumber []uint32 // by id; 0: not met
 	headID     []uint32 // by number
 	heads      []entry  // by number; entry 0 is unused
 	leaves     []entry
@@ -47,7 +46,6 @@ type frame struct {
 func newSearch(r *regions, pace *pacer) *search {
 	return &search{
 		regions: r, pace: pace,
-		headNumber: bulk.Make[uint32](r.classes.heads),
 		leafNumber: bulk.Make[uint32](r.classes.leaves),
 		headID:     append(bulk.Make[uint32](r.classes.heads + 1)[:0], 0),
 		heads:      append(bulk.Make[entry](r.classes.heads + 1)[:0], entry{}),
@@ -67,7 +65,7 @@ func (s *search) run(root uint32) error {
 			s.frames = s.frames[:len(s.frames)-1]
 			s.lookBack()
 		}
-		if known := s.headNumber[e.to]; known != 0 {
+		if known := s.doors[e.to].number; known != 0 {
 			// Reached meanwhile through a descendant, or by another edge.
 			s.heads[known].meet(number, e.from, &s.trees)
 			continue
@@ -90,11 +88,11 @@ func (s *search) lookBack() {
 	prefetch(unsafe.Pointer(&s.exits[s.frames[n-far].next]))
 	f := s.frames[n-near]
 	for _, e := range s.exits[f.next:f.end] {
-		prefetch(unsafe.Pointer(&s.headNumber[e.to]))
+		prefetch(unsafe.Pointer(&s.doors[e.to]))
 	}
 	f = s.frames[n-next]
 	for _, e := range s.exits[f.next:f.end] {
-		prefetch(unsafe.Pointer(&s.heads[s.headNumber[e.to]]))
+		prefetch(unsafe.Pointer(&s.heads[s.doors[e.to].number]))
 	}
 }
 
@@ -102,20 +100,20 @@ func (s *search) lookBack() {
 // without a number are left in a frame. It gives the number of exits.
 func (s *search) enter(id, parent, from uint32) int {
 	number := uint32(len(s.heads))
-	s.headNumber[id] = number
+	s.doors[id].number = number
 	s.headID = append(s.headID, id)
 	s.heads = append(s.heads, entry{parent, parent, from})
-	first, end := s.headExits[id], s.headExits[id+1]
+	first, end := s.doors[id].exits, s.doors[id+1].exits
 	last := uint32(len(s.exits) - 1)
 	open := first // exits from first up to here are for the frame
 	for i := first; i < end; i++ {
 		e := s.exits[i]
-		known := s.headNumber[e.to]
-		if known == 0 {
+		door := &s.doors[e.to]
+		if known := door.number; known == 0 {
 			s.exits[open] = e
 			open++
 			// What the head will ask for is on its way when it is its turn.
-			prefetch(unsafe.Pointer(&s.exits[min(s.headExits[e.to], last)]))
+			prefetch(unsafe.Pointer(&s.exits[min(door.exits, last)]))
 		} else if known != number && known != 1 {
 			s.toHeads.put(known, number)
 		}
@@ -131,7 +129,7 @@ func (s *search) enter(id, parent, from uint32) int {
 func (s *search) meetLeaves() error {
 	for number := uint32(1); number < uint32(len(s.heads)); number++ {
 		id := s.headID[number]
-		first, end := s.leafExits[id+1], s.leafExits[id]
+		first, end := s.leafEnds[id+1], s.leafEnds[id]
 		before := uint32(len(s.leaves))
 		s.readAhead(number)
 		for i := end; i > first; i-- {
@@ -150,7 +148,7 @@ func (s *search) meetLeaves() error {
 			return err
 		}
 	}
-	s.frames, s.exits, s.leafExits = nil, nil, nil
+	s.frames, s.exits = nil, nil
 	return nil
 }
 
@@ -160,13 +158,13 @@ func (s *search) readAhead(number uint32) {
 	if number+farther >= uint32(len(s.heads)) {
 		return
 	}
-	prefetch(unsafe.Pointer(&s.leafExits[s.headID[number+farther]]))
+	prefetch(unsafe.Pointer(&s.leafEnds[s.headID[number+farther]]))
 	id := s.headID[number+far]
-	if end := s.leafExits[id]; end > s.leafExits[id+1] {
+	if end := s.leafEnds[id]; end > s.leafEnds[id+1] {
 		prefetch(unsafe.Pointer(&s.exits[end-1]))
 	}
 	id = s.headID[number+near]
-	for _, e := range s.exits[s.leafExits[id+1]:s.leafExits[id]] {
+	for _, e := range s.leafExits(id) {
 		prefetch(unsafe.Pointer(&s.leafNumber[e.to]))
 	}
 }

@@ -29,7 +29,7 @@ type link struct {
 
 func (f *forest) semidominators() error {
 	f.links = bulk.Make[link](len(f.heads))
-	heads, leaves := past(f.waist.heads, f.headNumber), past(f.waist.leaves, f.leafNumber)
+	heads, leaves := f.past(&f.waist)
 	leaf := len(f.leaves) - 1
 	for i := uint32(len(f.heads) - 1); i > 0; i-- {
 		steps := 1

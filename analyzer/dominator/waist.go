@@ -23,8 +23,8 @@ const (
 // findWaist is to come before the search, which uses up the exits.
 func (r *regions) findWaist(root uint32, pace *pacer) (waist, error) {
 	start, end := r.starts[root], r.starts[root+1]
-	heads := r.exits[r.headExits[root]:r.headExits[root+1]]
-	leaves := r.exits[r.leafExits[root+1]:r.leafExits[root]]
+	heads := r.headExits(root)
+	leaves := r.leafExits(root)
 	w := waist{at: start}
 	below := bulk.Make[uint32](int(end - start)) // exits, by place from start
 	for _, e := range heads {
@@ -96,8 +96,8 @@ func (o *outside) addLeaf(id uint32) {
 func (o *outside) run(most int) (steps int, ok bool) {
 	for i := 0; i < len(o.heads); i++ {
 		id := o.heads[i]
-		heads := o.exits[o.headExits[id]:o.headExits[id+1]]
-		leaves := o.exits[o.leafExits[id+1]:o.leafExits[id]]
+		heads := o.headExits(id)
+		leaves := o.leafExits(id)
 		if steps += 1 + len(heads) + len(leaves); steps > most {
 			return steps, false
 		}
@@ -111,11 +111,14 @@ func (o *outside) run(most int) (steps int, ok bool) {
 	return steps, true
 }
 
-// past are the numbers of what can be reached past the waist, as a set.
-func past(ids, numbers []uint32) Set {
-	s := NewSet(len(numbers) + 1)
-	for _, id := range ids {
-		s.Add(numbers[id])
+// past are the numbers of heads and leaves that can be reached past the waist.
+func (s *search) past(w *waist) (heads, leaves Set) {
+	heads, leaves = NewSet(len(s.heads)), NewSet(len(s.leaves))
+	for _, id := range w.heads {
+		heads.Add(s.doors[id].number)
 	}
-	return s
+	for _, id := range w.leaves {
+		leaves.Add(s.leafNumber[id])
+	}
+	return heads, leaves
 }
