@@ -82,7 +82,7 @@ func (r *edgeReader) readEdges(ctx context.Context, workers, extra int, extraEdg
 	r.turns.done.L = &r.turns.mu
 	r.offsets = bulk.Make[uint32](r.heap.Objects() + extra + 1)
 	// Many pointers are nil; what they would take is never touched.
-	r.targets = make([]uint32, room+extraEdges)
+	r.targets = bulk.Make[uint32](int(room + extraEdges))
 	writers := make([]edgeWriter, max(workers, 1))
 	parallel.Each(workers, len(list), func(worker, i int) {
 		w := &writers[worker]

@@ -12,6 +12,7 @@ import (
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
+	"postmortem/internal/bulk"
 )
 
 // headers is what one pass over all typed places finds of strings, slices and
@@ -68,7 +69,7 @@ func newHeaders(a *Analysis) *headers {
 	h := &headers{
 		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), regions: newRegions(a),
 		spare: spareLimit{bytes: 1 << 10, percent: 50},
-		spans: make([]spanRoom, len(a.Heap.Spans)), extents: make([]uint32, a.Heap.Objects()),
+		spans: make([]spanRoom, len(a.Heap.Spans)), extents: bulk.Make[uint32](a.Heap.Objects()),
 		programs: make([]headerProgram, len(a.Types.Table)), byType: map[gotypes.ID]*headerProgram{},
 	}
 	for i := range a.Heap.Spans {

@@ -6,6 +6,7 @@ import (
 
 	"postmortem/coreread/goheap"
 	"postmortem/coreread/layout"
+	"postmortem/internal/bulk"
 )
 
 // verdict is what comes of holding a claim against the allocator's records.
@@ -220,7 +221,7 @@ const mixed = ^uint32(0)
 // readSpans finds the bounds of each span's size class, and has room for the
 // slots that are to be scanned.
 func (f *inference) readSpans() {
-	f.spans = make([]spanInfo, len(f.heap.Spans))
+	f.spans = bulk.Make[spanInfo](len(f.heap.Spans))
 	words := 0
 	for i := range f.heap.Spans {
 		s := &f.heap.Spans[i]
@@ -246,7 +247,7 @@ func (f *inference) readSpans() {
 		}
 		f.spans[i] = info
 	}
-	f.pending = make([]uint64, words)
+	f.pending = bulk.Make[uint64](words)
 	for _, s := range f.image.Segments() {
 		f.rescans += 4 * s.Len()
 	}

@@ -10,6 +10,7 @@ import (
 	"postmortem/coreread/gort"
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
+	"postmortem/internal/bulk"
 )
 
 // inference is the work on one heap.
@@ -64,7 +65,7 @@ func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, root
 	p := h.Process()
 	f := &inference{
 		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, locator: h.Locator(),
-		words:      bulk(h.Objects()),
+		words:      bulk.Make[Key](h.Objects()),
 		entries:    make([]entry, 1, 1024),
 		byIdentity: make(map[identity]index, 1024),
 		mapOf:      make(map[[2]gotypes.ID]gotypes.ID),

@@ -6,6 +6,7 @@ import (
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
+	"postmortem/internal/bulk"
 )
 
 // maxArenas is how many arenas a 48-bit address space has (src/runtime/malloc.go,
@@ -118,7 +119,7 @@ func (x *pageIndex) build(arenas []image.Range, spans []Span) {
 			blocks++
 		}
 	})
-	x.pages = make([]page, blocks*pagesPerArena)
+	x.pages = bulk.Make[page](blocks * pagesPerArena)
 	for i := range x.pages {
 		x.pages[i] = nowhere
 	}

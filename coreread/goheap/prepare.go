@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"postmortem/internal/bulk"
 	"postmortem/internal/parallel"
 )
 
@@ -18,7 +19,7 @@ func (h *Heap) PreparePointers(ctx context.Context, workers int) error {
 			n += pointerWords(s)
 		}
 	}
-	h.pointers = make([]uint64, n)
+	h.pointers = bulk.Make[uint64](n)
 	const batch = 64 // spans
 	parallel.Each(workers, (len(h.Spans)+batch-1)/batch, func(_, part int) {
 		if ctx.Err() != nil {

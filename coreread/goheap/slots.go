@@ -6,6 +6,7 @@ import (
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
+	"postmortem/internal/bulk"
 )
 
 // readSlots finds the spans' memory and which of their slots are allocated, and
@@ -19,7 +20,7 @@ func (h *Heap) readSlots() {
 			words += s.AllocatedWords()
 		}
 	}
-	h.slots = make([]slotWord, words)
+	h.slots = bulk.Make[slotWord](words)
 	h.firsts = make([]Object, len(h.Spans))
 	var next uint64
 	var unreadable, lost, absent uint64
