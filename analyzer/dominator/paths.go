@@ -1,6 +1,10 @@
 package dominator
 
-import "context"
+import (
+	"context"
+
+	"postmortem/internal/bulk"
+)
 
 // Paths gives for each target a shortest path from root to it, both included;
 // nil where there is none. Among shortest paths it is the one that meets the
@@ -40,7 +44,7 @@ func Paths(ctx context.Context, g *Graph, root uint32, targets ...uint32) ([][]u
 // of wanted are found.
 func breadthFirst(ctx context.Context, g *Graph, root uint32, wanted Set, missing int) ([]uint32, error) {
 	pace := newPacer(ctx)
-	from := make([]uint32, g.Nodes())
+	from := bulk.Make[uint32](g.Nodes())
 	for v := range from {
 		from[v] = None
 	}

@@ -50,6 +50,7 @@ func newSearch(r *regions, pace *pacer) *search {
 		headID:     append(bulk.Make[uint32](r.classes.heads + 1)[:0], 0),
 		heads:      append(bulk.Make[entry](r.classes.heads + 1)[:0], entry{}),
 		leaves:     append(bulk.Make[entry](r.classes.leaves + 1)[:0], entry{}),
+		frames:     bulk.Make[frame](r.classes.heads)[:0],
 		toHeads:    newShelf(r.classes.heads + 1),
 		toLeaves:   newShelf(r.classes.leaves + 1),
 	}

@@ -1,10 +1,14 @@
 package dominator
 
+import "postmortem/internal/bulk"
+
 // shelf sorts pairs of numbers by the first of them, from the last to the first,
 // without touching memory far apart: pairs are put into boxes by the upper bits of
 // the first number, and a box is small enough to be sorted in a cache.
 type shelf struct {
-	boxes []box
+	boxes  []box
+	room   []uint64 // for chunks
+	chunks int      // that were allocated last
 	// The open box: numbers is where the second numbers of each first number end.
 	open    int
 	ends    []uint32
@@ -13,13 +17,14 @@ type shelf struct {
 }
 
 type box struct {
-	chunks []*[chunkPairs]uint64
+	chunks [][]uint64 // of chunkPairs
 	pairs  int
 }
 
 const (
 	boxBits    = 16
 	chunkPairs = 1 << 10
+	roomChunks = 512 // that are allocated at a time once there are many: 4 MiB
 )
 
 // newShelf is for first numbers below n.
@@ -31,10 +36,21 @@ func (s *shelf) put(first, second uint32) {
 	b := &s.boxes[first>>boxBits]
 	i := b.pairs % chunkPairs
 	if i == 0 {
-		b.chunks = append(b.chunks, new([chunkPairs]uint64))
+		b.chunks = append(b.chunks, s.chunk())
 	}
 	b.chunks[len(b.chunks)-1][i] = uint64(first)<<32 | uint64(second)
 	b.pairs++
+}
+
+// chunk is room for pairs.
+func (s *shelf) chunk() []uint64 {
+	if len(s.room) == 0 {
+		s.chunks = min(2*s.chunks+1, roomChunks)
+		s.room = bulk.Make[uint64](s.chunks * chunkPairs)
+	}
+	c := s.room[:chunkPairs:chunkPairs]
+	s.room = s.room[chunkPairs:]
+	return c
 }
 
 // get gives where the second numbers of first are in s.seconds.
