@@ -91,17 +91,19 @@ func (a *Analysis) collect(ctx context.Context, types *gotypes.Universe) (*graph
 func (a *Analysis) Facts(ctx context.Context, profiles *goprof.Profiles) *facts.Heap {
 	doc := &facts.Heap{}
 	// Each fills fields of its own.
-	found := parallel.Beside(func() { a.describeFindings(ctx, doc) })
+	found := parallel.Beside(func() {
+		a.describeFindings(ctx, doc)
+		doc.Waste = a.waste(ctx)
+	})
 	tally, finalizable := a.histogram()
 	a.countObjects(tally, doc)
 	a.countConservative(doc)
 	a.describeTypes(tally, doc)
 	describeHolders(a.Graph, a.Doms, a.names.start, doc)
 	found()
+	doc.Waste.FinalizerOnly = a.finalizerOnly(finalizable)
 	describeProfiles(profiles, doc)
 	a.describeSites(profiles, doc)
-	doc.Waste = a.waste(ctx)
-	doc.Waste.FinalizerOnly = a.finalizerOnly(finalizable)
 	describeLayout(a.Heap, doc, objectInfo{typeName: a.typeName, reachable: a.reachable})
 	describeAccounting(a.Heap, a.snap, doc)
 	return doc
