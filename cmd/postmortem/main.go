@@ -67,7 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	debug.SetPanicOnFault(true)
 	// Nearly all memory is a few large arrays without pointers, of a phase each:
 	// collecting often costs next to nothing and keeps the peak low.
-	debug.SetGCPercent(20)
+	debug.SetGCPercent(10)
 
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)
