@@ -32,6 +32,11 @@ type Document struct {
 	Scheduler    *Scheduler        `json:"scheduler"`
 	GC           *GC               `json:"gc"`
 	Heap         *Heap             `json:"heap"`
+	Waits        *Waits            `json:"waits"`
+	// Rules are all that are known, Findings what they found, worst first; both are
+	// nil until the rules have run.
+	Rules    []RuleStatus `json:"rules"`
+	Findings []Finding    `json:"findings"`
 }
 
 // Tool is the build of postmortem that made the document.

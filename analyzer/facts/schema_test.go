@@ -43,11 +43,25 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[facts.RootKind](): {facts.RootGlobal, facts.RootGoroutine, facts.RootThread, facts.RootFinalizer, facts.RootCleanup,
 		facts.RootSpecial, facts.RootOther},
 	reflect.TypeFor[facts.SuspectKind](): {facts.SuspectDominator, facts.SuspectGroup},
+	reflect.TypeFor[facts.ResourceKind](): {facts.ResourceChannel, facts.ResourceNilChannel, facts.ResourceNothing, facts.ResourceMutex,
+		facts.ResourceRWMutex, facts.ResourceWaitGroup, facts.ResourceCond, facts.ResourceOnce, facts.ResourceSemaphore, facts.ResourceFDLock,
+		facts.ResourcePoll, facts.ResourceSyscall, facts.ResourceC, facts.ResourceSleep, facts.ResourceWorld, facts.ResourceGC,
+		facts.ResourceIdle, facts.ResourceOther},
+	reflect.TypeFor[facts.WaitOp](): {facts.OpSend, facts.OpReceive, facts.OpLock, facts.OpRLock, facts.OpWait, facts.OpRead, facts.OpWrite,
+		facts.OpCall, facts.OpSleep, facts.OpIdle},
+	reflect.TypeFor[facts.RuleState](): {facts.RuleFired, facts.RuleClear, facts.RuleSkipped, facts.RuleFailed},
+	reflect.TypeFor[facts.Who]():       {facts.WhoOnCall, facts.WhoDeveloper},
 }
 
 // caps are the bounds of arrays, by struct and key.
 var caps = map[string]uint64{
 	"Completeness.gaps":             facts.GapsCap,
+	"Waits.resources":               facts.ResourcesCap,
+	"Waits.edges":                   facts.WaitEdgesCap,
+	"Waits.cycles":                  facts.WaitCyclesCap,
+	"Waits.head_blockers":           facts.HeadBlockersCap,
+	"Resource.holders":              facts.HoldersCap,
+	"ChannelState.referenced_by":    facts.ReferrersCap,
 	"Heap.arenas":                   facts.ArenasCap,
 	"Heap.types":                    facts.TypesCap,
 	"Heap.roots":                    facts.RootsCap,
