@@ -10,18 +10,22 @@ func (a *analysis) describeGC() {
 	p := a.snap.Runtime
 	c := p.Collector()
 	out := &facts.GC{
-		StopTheWorld:  a.stopTheWorld(),
-		HeapLiveBytes: maybe(c.HeapLive),
-		HeapGoalBytes: maybe(c.HeapGoal),
-		CPULimiter:    maybe(c.CPULimiter),
-		Pauses:        pauses(c.Pauses),
-		LastGCAgeNS:   a.lastGCAge(c),
+		StopTheWorld:    a.stopTheWorld(),
+		HeapLiveBytes:   maybe(c.HeapLive),
+		HeapGoalBytes:   maybe(c.HeapGoal),
+		HeapMarkedBytes: maybe(c.HeapMarked),
+		CPULimiter:      maybe(c.CPULimiter),
+		Pauses:          pauses(c.Pauses),
+		LastGCAgeNS:     a.lastGCAge(c),
 	}
 	if c.Phase != nil {
 		out.Phase = known(c.Phase.String())
 	}
 	if c.Cycles != nil {
 		out.Cycles = facts.Some(int64(*c.Cycles))
+	}
+	if c.Forced != nil {
+		out.ForcedCycles = facts.Some(int64(*c.Forced))
 	}
 	if c.GOGC != nil {
 		out.GOGC = facts.Some(int64(*c.GOGC))
@@ -32,6 +36,7 @@ func (a *analysis) describeGC() {
 			out.MemoryLimit.Bytes = facts.Some(c.MemoryLimit.Bytes)
 		}
 	}
+	out.MemoryLimit.UsedBytes = maybe(c.Memory.MappedReady)
 	a.doc.GC = out
 }
 
@@ -43,10 +48,16 @@ func (a *analysis) stopTheWorld() facts.StopTheWorld {
 	out := facts.StopTheWorld{
 		InProgress: facts.Some(s.InProgress),
 		Reason:     known(s.Reason),
+		Goroutine:  a.goroutineID(s.Goroutine),
 		WaitingFor: []facts.NotStopped{},
 	}
 	for _, w := range s.Waiting {
-		n := facts.NotStopped{P: facts.Some(int(w.Processor.ID)), Goroutine: a.goroutineID(w.Goroutine)}
+		n := facts.NotStopped{P: facts.Some(int(w.Processor.ID)), Goroutine: a.goroutineID(w.Goroutine), Doing: known(w.Doing)}
+		if at := w.Processor.SliceSeen; at != 0 {
+			if ran, ok := a.clocks.Since(at); ok {
+				n.RunsAtLeastNS = facts.Some(int64(ran))
+			}
+		}
 		if w.Machine != nil && w.Machine.TID != 0 {
 			n.Thread = facts.Some(w.Machine.TID)
 		}

@@ -68,11 +68,15 @@ type P struct {
 // GC is the state of the garbage collector.
 type GC struct {
 	// Phase is "off", "mark" or "mark termination".
-	Phase         Maybe[string] `json:"phase"`
-	Cycles        Maybe[int64]  `json:"cycles"`
+	Phase  Maybe[string] `json:"phase"`
+	Cycles Maybe[int64]  `json:"cycles"`
+	// ForcedCycles are those of Cycles that the program asked for with runtime.GC.
+	ForcedCycles  Maybe[int64]  `json:"forced_cycles"`
 	StopTheWorld  StopTheWorld  `json:"stop_the_world"`
 	HeapLiveBytes Maybe[uint64] `json:"heap_live_bytes"`
 	HeapGoalBytes Maybe[uint64] `json:"heap_goal_bytes"`
+	// HeapMarkedBytes is what the last cycle found live.
+	HeapMarkedBytes Maybe[uint64] `json:"heap_marked_bytes"`
 	// GOGC is the percentage, -1 when the collector is off.
 	GOGC        Maybe[int64] `json:"gogc"`
 	MemoryLimit MemoryLimit  `json:"memory_limit"`
@@ -88,6 +92,8 @@ type GC struct {
 type StopTheWorld struct {
 	InProgress Maybe[bool]   `json:"in_progress"`
 	Reason     Maybe[string] `json:"reason"`
+	// Goroutine is the one on whose behalf the world is stopped.
+	Goroutine Maybe[int64] `json:"goroutine"`
 	// WaitingFor is what has not stopped.
 	WaitingFor []NotStopped `json:"waiting_for"`
 }
@@ -97,12 +103,20 @@ type NotStopped struct {
 	P         Maybe[int]   `json:"p"`
 	Goroutine Maybe[int64] `json:"goroutine"`
 	Thread    Maybe[int]   `json:"thread"`
+	// Doing says in words where it stands ("running g6 in main.spin").
+	Doing Maybe[string] `json:"doing"`
+	// RunsAtLeastNS is how long it has not given up its time slice; unknown where
+	// the runtime's monitor had not looked yet.
+	RunsAtLeastNS Maybe[int64] `json:"runs_at_least_ns"`
 }
 
 // MemoryLimit is GOMEMLIMIT.
 type MemoryLimit struct {
 	Set   Maybe[bool]   `json:"set"`
 	Bytes Maybe[uint64] `json:"bytes"`
+	// UsedBytes is what the runtime holds against the limit: all that it has mapped
+	// and not given back. Go 1.18 keeps no such count.
+	UsedBytes Maybe[uint64] `json:"used_bytes"`
 }
 
 // Pauses are stop-the-world pauses of the collector.
