@@ -12,6 +12,7 @@ import (
 	"postmortem/analyzer"
 	"postmortem/coreread"
 	"postmortem/coreread/input"
+	"postmortem/rules"
 )
 
 // analyzeFlags are the flags of analyze, as given.
@@ -95,7 +96,7 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 	defer stop()
 	progress := fl.tell(a.stderr)
 	core.Input = input.Options{TmpDir: fl.tmpDir, Progress: progress.unpacking}
-	doc, err := pipeline(ctx, core, analysis, fl.profiles.write)
+	doc, err := pipeline(ctx, core, analysis, rules.Builtin(), fl.profiles.write)
 	progress.stop()
 	if err != nil {
 		return &exitError{exitInput, fl.explain(ctx, err)}

@@ -3,7 +3,11 @@
 // so that saved ones answer as the core did.
 package rule
 
-import "postmortem/analyzer/facts"
+import (
+	"context"
+
+	"postmortem/analyzer/facts"
+)
 
 // Rule is one question and its documentation.
 type Rule struct {
@@ -22,6 +26,9 @@ type Rule struct {
 	// whoever runs it fills, and may leave nil what should be an empty array. It does
 	// not change the document. Parts that it does not need may be nil.
 	Check func(doc *facts.Document) []facts.Finding
+	// Evaluate stands in for Check where a check can fail or take long. Docs may be
+	// set. It ends soon after ctx does.
+	Evaluate func(ctx context.Context, doc *facts.Document) ([]facts.Finding, error)
 }
 
 // Part is a part of the document.
