@@ -63,6 +63,7 @@ type Truth struct {
 	Values       map[string]string `json:"values"`       // what only the scenario knows
 	BySize       [][3]uint64       `json:"by_size"`      // size class in bytes, mallocs, frees
 	Heap         *Heap             `json:"heap"`         // of the heap scenarios only
+	Waits        *Waits            `json:"waits"`        // of the waits scenarios only
 }
 
 // Heap is what a process of the program heap knows of its heap: numbers of objects by the name of their type (T, [n]T for

@@ -14,7 +14,7 @@ import (
 )
 
 // limit is the size that the committed set keeps to, in bytes.
-const limit = 48 << 20
+const limit = 64 << 20
 
 // TestSet holds the committed set against what it is for.
 func TestSet(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSet(t *testing.T) {
 			has["cut"]++
 		}
 		truth := c.Truth(t)
-		if truth.PID != c.PID || truth.Go != "go"+c.Go || truth.GOMAXPROCS != processors(c) || truth.Goroutines == 0 {
+		if truth.PID != c.PID || truth.Go != version(c) || truth.GOMAXPROCS != processors(c) || truth.Goroutines == 0 {
 			t.Errorf("%s: the process says %+v", c.Name, truth)
 		}
 		print := traceback.Parse(c.Stderr(t))
@@ -66,6 +66,14 @@ func TestSet(t *testing.T) {
 			t.Errorf("no core with %s", key)
 		}
 	}
+}
+
+// version is what the process of a core says of its Go version: that names experiments.
+func version(c *testcores.Core) string {
+	if c.Variant == "leaks" {
+		return "go" + c.Go + " X:goroutineleakprofile"
+	}
+	return "go" + c.Go
 }
 
 // processors is how many Ps the process of a core has: one where the collector has to stand still.
@@ -134,6 +142,43 @@ func TestHeapTruth(t *testing.T) {
 		if c.Scenario == "profile" && len(c.Profile(t, "heap")) == 0 {
 			t.Errorf("%s: an empty profile", c.Name)
 		}
+	}
+}
+
+// TestWaitsTruth sees that the runtime's own profile of leaked goroutines finds those that are leaked by construction.
+func TestWaitsTruth(t *testing.T) {
+	profiled := 0
+	for _, c := range testcores.All(t) {
+		w := c.Truth(t).Waits
+		if (w != nil) != (c.Program == "waits") {
+			t.Errorf("%s: says of its waits: %+v", c.Name, w)
+		}
+		if w == nil {
+			continue
+		}
+		if len(w.Goroutines) == 0 || len(w.Locks) == 0 || len(w.Timers) == 0 {
+			t.Errorf("%s: says nothing of one kind of waits: %+v", c.Name, w)
+		}
+		if !w.Profiled {
+			continue
+		}
+		profiled++
+		found := map[int64]bool{}
+		for _, id := range w.Profile {
+			found[id] = true
+		}
+		for _, g := range w.Goroutines {
+			if found[g.ID] != (g.Verdict == testcores.VerdictLeaked) {
+				t.Errorf("%s: goroutine %d (%s) is %s; the profile has it: %v", c.Name, g.ID, g.Shape, g.Verdict, found[g.ID])
+			}
+			delete(found, g.ID)
+		}
+		if len(found) > 0 {
+			t.Errorf("%s: the profile has goroutines of which nothing is said: %v", c.Name, found)
+		}
+	}
+	if profiled < 1 {
+		t.Errorf("%d cores with a profile", profiled)
 	}
 }
 

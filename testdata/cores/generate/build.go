@@ -33,6 +33,9 @@ func (c dumpCase) build(cfg config) (string, error) {
 		cgo = "1"
 	}
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=go"+c.Go, "CGO_ENABLED="+cgo, "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	if v.experiment != "" {
+		cmd.Env = append(cmd.Env, "GOEXPERIMENT="+v.experiment)
+	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {

@@ -38,8 +38,9 @@ var signalNames = map[syscall.Signal]string{
 
 // A variant is a way to build.
 type variant struct {
-	cgo   bool
-	flags []string
+	cgo        bool
+	flags      []string
+	experiment string // GOEXPERIMENT
 }
 
 // variants leave DWARF uncompressed, as zstd does better on it, but for "default", which is what go build makes.
@@ -49,6 +50,8 @@ var variants = map[string]variant{
 	"w":        {flags: []string{"-ldflags=-w"}},
 	"sw":       {flags: []string{"-ldflags=-s -w"}},
 	"pie":      {flags: []string{"-buildmode=pie", "-ldflags=-compressdwarf=false"}},
+	"piew":     {flags: []string{"-buildmode=pie", "-ldflags=-w"}},
+	"leaks":    {flags: []string{"-ldflags=-w"}, experiment: "goroutineleakprofile"},
 	"pprof":    {flags: []string{"-tags=pprof", "-ldflags=-compressdwarf=false"}},
 	"cgo":      {cgo: true, flags: []string{"-ldflags=-compressdwarf=false"}},
 	"cgow":     {cgo: true, flags: []string{"-ldflags=-w"}},
@@ -72,6 +75,8 @@ var programScenarios = map[string][]string{
 	},
 	"cgo":  {"panic", "callback", "segv", "abort"},
 	"heap": {"plain", "sweep", "mark"},
+
+	"waits": {"shapes", "unprofiled", "selectmain"},
 }
 
 func selected(set string) ([]dumpCase, error) {
@@ -168,6 +173,11 @@ func all() []dumpCase {
 		}
 		l = append(l, died("small", "nil", v, "plain").cut(60))
 	}
+	for _, v := range lastPatches {
+		l = append(l, allOf("waits", v, "plain")...)
+		l = append(l, died("waits", "shapes", v, "w"), died("waits", "shapes", v, "pie"))
+	}
+	l = append(l, allOf("waits", "1.26.8", "leaks")...)
 	crowd := died("dies", "manygoroutines", "1.27.3", "plain").killed(syscall.SIGQUIT)
 	crowd.Args = []string{"100000"}
 	return append(l, crowd)
@@ -216,7 +226,29 @@ func committed() []dumpCase {
 	for _, v := range firstPatches {
 		l = append(l, died("small", "nil", v, "w"))
 	}
-	return append(l, committedHeaps()...)
+	return append(append(l, committedHeaps()...), committedWaits()...)
+}
+
+// committedWaits are the processes that know what their goroutines wait for.
+func committedWaits() []dumpCase {
+	var l []dumpCase
+	for _, v := range lastPatches {
+		variant := "w"
+		switch v {
+		case "1.22.12", "1.27.3":
+			variant = "plain"
+		case "1.26.8":
+			variant = "leaks"
+		}
+		l = append(l, died("waits", "shapes", v, variant))
+	}
+	return append(l,
+		died("waits", "unprofiled", "1.27.3", "plain"),
+		died("waits", "selectmain", "1.27.3", "plain"),
+		died("waits", "selectmain", "1.26.8", "leaks"),
+		died("waits", "selectmain", "1.22.12", "plain"),
+		died("waits", "shapes", "1.24.9", "piew"),
+	)
 }
 
 // committedHeaps are the processes that know their heap.

@@ -34,10 +34,14 @@ func (c dumpCase) check(p *process) (notes []string, err error) {
 		}
 	}
 	var truth struct {
-		Goroutines int `json:"goroutines"`
+		Goroutines int    `json:"goroutines"`
+		Waits      *waits `json:"waits"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(p.stdout)).Decode(&truth); err != nil {
 		return nil, fmt.Errorf("what the process says of itself: %w", err)
+	}
+	if err := truth.Waits.check(); err != nil {
+		return nil, err
 	}
 	if len(blocks) < truth.Goroutines {
 		notes = append(notes, fmt.Sprintf("%d goroutines are printed, %d were alive shortly before", len(blocks), truth.Goroutines))
@@ -46,6 +50,35 @@ func (c dumpCase) check(p *process) (notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("%d threads have printed", n))
 	}
 	return notes, nil
+}
+
+// waits is what is checked of testcores.Waits.
+type waits struct {
+	Profiled   bool    `json:"profiled"`
+	Profile    []int64 `json:"profile"`
+	Goroutines []struct {
+		ID      int64  `json:"id"`
+		Shape   string `json:"shape"`
+		Verdict string `json:"verdict"`
+	} `json:"goroutines"`
+}
+
+// check says whether the runtime's profile agrees with what is leaked by construction. It can miss a goroutine: frames of
+// goroutines that were preempted within a loop are scanned conservatively, with all that earlier ones have left there.
+func (w *waits) check() error {
+	if w == nil || !w.Profiled {
+		return nil
+	}
+	found := map[int64]bool{}
+	for _, id := range w.Profile {
+		found[id] = true
+	}
+	for _, g := range w.Goroutines {
+		if found[g.ID] != (g.Verdict == "leaked") {
+			return fmt.Errorf("goroutine %d (%s) is %s; the runtime says leaked: %v", g.ID, g.Shape, g.Verdict, found[g.ID])
+		}
+	}
+	return nil
 }
 
 // threads counts the threads that a signal made print.

@@ -126,7 +126,7 @@ func startMarking() {
 	}
 	sink = nil
 	expect(unswept, "main.droppedLate", 300)
-	truth.TellHeap(os.Args[1], told())
+	truth.TellMore(os.Args[1], told())
 	go runtime.GC()
 	for !marking() {
 		runtime.Gosched()

@@ -60,7 +60,7 @@ func plain() {
 	writeProfiles()
 	afterGC()
 	line := told()
-	truth.TellHeap(os.Args[1], line)
+	truth.TellMore(os.Args[1], line)
 	panic("counted")
 }
 

@@ -23,9 +23,9 @@ func Tell(scenario string, values map[string]string) {
 	tell(scenario, object("labels", Labels)+object("values", values))
 }
 
-// TellHeap is Tell for a process whose heap counts to the byte: more is members of the line's object, each with a comma
+// TellMore is Tell for a process that knows more than strings: more is members of the line's object, each with a comma
 // before it, and with them go the statistics by size class.
-func TellHeap(scenario string, more string) { tell(scenario, more) }
+func TellMore(scenario string, more string) { tell(scenario, more) }
 
 // tell writes the line, where more is what follows the numbers.
 func tell(scenario, more string) {

@@ -1,0 +1,109 @@
+// Waits is a process with many goroutines, each of which waits in one of the classic shapes: leaks, deadlocks and what
+// looks like them but is alive. Each is known by its shape, and by construction whether something may still wake it. The
+// process ends by a nil pointer in one goroutine more, which tells before what is known.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"example.com/scenarios/truth"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		usage()
+	}
+	switch os.Args[1] {
+	case "shapes", "unprofiled":
+		shapes()
+		untilSignal()
+	case "selectmain":
+		shapes()
+		waitInSelect()
+	default:
+		usage()
+	}
+}
+
+func usage() {
+	println("usage: waits shapes|unprofiled|selectmain")
+	os.Exit(2)
+}
+
+// shapes starts everything, and the goroutine that will end it.
+func shapes() {
+	channels()
+	selects()
+	primitives()
+	held()
+	cycles()
+	named()
+	contextsAndTimers()
+	pools()
+	lookAlikes()
+	descriptors()
+	versioned()
+	go crash()
+}
+
+// untilSignal is how a server's main waits.
+//
+//go:noinline
+func untilSignal() {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	started.Add(1)
+	wait("main until a signal", live, "receive", receives(stop))
+	<-stop
+}
+
+// waitInSelect is main for good; a channel that only it knows does not come to life by that.
+//
+//go:noinline
+func waitInSelect() {
+	c := make(chan int)
+	spawn(func() {
+		wait("receive from a channel that main has in select {}", leaked, "receive", receives(c))
+		<-c
+	})
+	started.Add(1)
+	wait("main in select {}", blind, "select-none")
+	select {}
+	c <- 1
+}
+
+type account struct{ owner *struct{ name string } }
+
+// crash lets all others fall asleep, tells, and dies.
+func crash() {
+	running("the one that dies", "run")
+	time.Sleep(300 * time.Millisecond)
+	spin()
+	spin()
+	spin()
+	var found []int64
+	profiled := false
+	if os.Args[1] != "unprofiled" {
+		found, profiled = profile()
+	}
+	truth.TellMore(os.Args[1], told(profiled, found))
+	println(nameOf(new(account)))
+}
+
+//go:noinline
+func nameOf(a *account) string { return a.owner.name }
+
+var spun [8]uint64
+
+// spin keeps a P busy.
+func spin() {
+	spawn(func() {
+		wait("busy loop", live, "run")
+		for i := uint(0); ; i++ {
+			spun[i%8]++
+		}
+	})
+}
