@@ -19,19 +19,21 @@ import (
 type Reader struct {
 	p       *gort.Process
 	offsets offsets
+
+	funcs     map[image.Addr]timerFunc  // by func value
+	byChannel map[image.Addr]timerPlace // nil until asked for
+	told      map[string]bool           // gaps that are in the ledger
+
+	descs, owners hints
+	fds           fdReader
+	net           netReader
 }
 
 // New prepares the reading.
 func New(p *gort.Process) (*Reader, error) {
-	r := &Reader{p: p}
+	r := &Reader{p: p, funcs: map[image.Addr]timerFunc{}, told: map[string]bool{}}
 	if err := r.offsets.bind(p.Layout()); err != nil {
 		return nil, fmt.Errorf("finding pollers and timers in %s: %w", p.Exe.GoVersion(), err)
 	}
 	return r, nil
-}
-
-const effect = "what these goroutines wait for from outside is not known"
-
-func (r *Reader) gap(what string, at image.Addr, n uint64) {
-	r.p.AddGap(gort.Gap{What: what, Addr: at, Bytes: n, Effect: effect})
 }

@@ -1,8 +1,12 @@
 package gopoll
 
 import (
+	"errors"
+	"fmt"
+
 	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // Poll is a file descriptor as the network poller has it: a runtime.pollDesc.
@@ -33,8 +37,82 @@ const (
 	Write                 // that there is room to write, or that it is connected
 )
 
+func (m Mode) String() string { return [...]string{"none", "read", "write"}[min(m, Write)] }
+
+// States of pollDesc.rg and wg that are no goroutine (src/runtime/netpoll.go).
+const (
+	pollReady = 1
+	pollWait  = 2
+)
+
+// maxFD is above the number of any file descriptor: the kernel counts them in an int.
+const maxFD = 1<<31 - 1
+
+var errNoDesc = errors.New("there is no pollDesc: it does not hold its own address")
+
+// Poll reads the runtime.pollDesc at desc.
+func (r *Reader) Poll(desc image.Addr) (Poll, error) {
+	o := &r.offsets.poll
+	rec, err := r.record(desc, o.size)
+	if err != nil {
+		return Poll{}, err
+	}
+	if rec.addr(o.self) != desc {
+		return Poll{}, errNoDesc
+	}
+	p := Poll{
+		Desc: desc, FD: rec.i64(o.fd), Closing: rec.u8(o.closing) != 0,
+		ReadDeadline: rec.i64(o.rd), WriteDeadline: rec.i64(o.wd),
+		Reader: rec.addr(o.rg), Writer: rec.addr(o.wg),
+	}
+	p.FDKnown = p.FD >= 0 && p.FD <= maxFD
+	for _, g := range []*image.Addr{&p.Reader, &p.Writer} {
+		if *g == pollReady || *g == pollWait {
+			*g = 0
+		}
+	}
+	if p.ReadDeadline < Expired || p.WriteDeadline < Expired || !p.FDKnown {
+		return Poll{}, fmt.Errorf("the pollDesc has the descriptor %d and the deadlines %d and %d", p.FD, p.ReadDeadline, p.WriteDeadline)
+	}
+	return p, nil
+}
+
+// descWindow is how far above the stack pointer of a parked goroutine its pollDesc
+// is looked for, in bytes: the frames of runtime.gopark, netpollblock and pollWait,
+// and of internal/poll.(*pollDesc).wait, lie there.
+const descWindow = 1 << 10
+
 // Waiting returns what g waits for when it is in the state "IO wait". It is not
-// ok for every other goroutine, and where no pollDesc names g as its waiter.
-func (r *Reader) Waiting(g *gort.Goroutine) (Poll, Mode, bool) {
-	return Poll{}, 0, false
+// ok for every other goroutine, and where no pollDesc names g as the one that
+// waits for it: then it is about to go on.
+//
+// The pollDesc is on g's stack, where the functions that wait keep it, and is
+// believed because it points to itself and to g.
+func (r *Reader) Waiting(g *gort.Goroutine) (p Poll, mode Mode, ok bool) {
+	if g.Status != layout.GWaiting || g.WaitReason != "IO wait" {
+		return Poll{}, 0, false
+	}
+	self := image.Addr(r.offsets.poll.self)
+	_, ok = r.search(g, descWindow, &r.descs, func(word image.Addr) bool {
+		if v, err := r.p.Image.Addr(word + self); err != nil || v != word {
+			return false
+		}
+		var err error
+		if p, err = r.Poll(word); err != nil {
+			return false
+		}
+		switch g.Addr {
+		case p.Reader:
+			mode = Read
+		case p.Writer:
+			mode = Write
+		default:
+			return false
+		}
+		return true
+	})
+	if !ok {
+		return Poll{}, 0, false
+	}
+	return p, mode, true
 }

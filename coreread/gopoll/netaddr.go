@@ -1,0 +1,182 @@
+package gopoll
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"strconv"
+
+	"postmortem/coreread/exe"
+	"postmortem/coreread/image"
+)
+
+// NetAddr is a net.Addr, decoded.
+type NetAddr struct {
+	Type string // dynamic type, "*net.TCPAddr"; "" for no address
+	// IP is 4 or 16 bytes long, or empty for none; Port is 0 where the type has none.
+	IP   net.IP
+	Port int
+	Zone string
+	// Name is the path of a unix socket, "" for one without, and begins with @ for
+	// an abstract one.
+	Name string
+	// Known says that the above are read: package net's own types are.
+	Known bool
+}
+
+// String returns the address as its own String method does; "" for no address and
+// for one of an unknown type.
+func (a NetAddr) String() string {
+	if !a.Known {
+		return ""
+	}
+	if a.Type == "*net.UnixAddr" {
+		return a.Name
+	}
+	host := ""
+	if len(a.IP) > 0 {
+		host = a.IP.String()
+	}
+	if a.Zone != "" {
+		host += "%" + a.Zone
+	}
+	if a.Type == "*net.IPAddr" {
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(a.Port))
+}
+
+// addrForm is how a dynamic type of net.Addr holds an address. Offsets are bytes.
+type addrForm struct {
+	name           string // "*net.TCPAddr"
+	known          bool
+	size           uint64
+	ip, port, zone optional
+	path           optional
+}
+
+// Places in a runtime.itab, in bytes: the same in all versions
+// (src/internal/abi/iface.go).
+const itabType = 8
+
+// maxForms bounds the itabs that are kept.
+const maxForms = 1 << 10
+
+// Bounds of an address's parts in bytes: sockaddr_un has 108 for a path.
+const (
+	maxPath = 256
+	maxZone = 64
+)
+
+// netAddr reads the address that an interface value (itab, data) holds.
+func (r *Reader) netAddr(v Value) (NetAddr, error) {
+	if v.Type == 0 {
+		return NetAddr{}, nil
+	}
+	form, ok := r.net.forms[v.Type]
+	if !ok {
+		var err error
+		if form, err = r.addrForm(v.Type); err != nil {
+			return NetAddr{}, err
+		}
+		if len(r.net.forms) >= maxForms {
+			clear(r.net.forms)
+		}
+		r.net.forms[v.Type] = form
+	}
+	a := NetAddr{Type: form.name}
+	if !form.known {
+		return a, nil
+	}
+	if v.Data == 0 {
+		return NetAddr{}, nil // package net keeps typed nils where a dial gave no address
+	}
+	rec, err := r.record(v.Data, form.size)
+	if err != nil {
+		return NetAddr{}, err
+	}
+	if form.ip.present {
+		length := rec.i64(form.ip.off + 8)
+		if length != 0 && length != net.IPv4len && length != net.IPv6len {
+			return NetAddr{}, fmt.Errorf("an IP address of %d bytes", length)
+		}
+		if a.IP, err = r.p.Image.Bytes(rec.addr(form.ip.off), uint64(length)); err != nil {
+			return NetAddr{}, err
+		}
+	}
+	if form.port.present {
+		port := rec.i64(form.port.off)
+		if port < 0 || port > 1<<16-1 {
+			return NetAddr{}, fmt.Errorf("the port %d does not exist", port)
+		}
+		a.Port = int(port)
+	}
+	if form.zone.present {
+		if a.Zone, err = r.text(rec.value(form.zone.off), maxZone); err != nil {
+			return NetAddr{}, err
+		}
+	}
+	if form.path.present {
+		if a.Name, err = r.text(rec.value(form.path.off), maxPath); err != nil {
+			return NetAddr{}, err
+		}
+	}
+	a.Known = true
+	return a, nil
+}
+
+var errNoAddr = errors.New("there is no net.Addr")
+
+// addrForm finds out what an itab's type is and where it has its parts.
+func (r *Reader) addrForm(itab image.Addr) (addrForm, error) {
+	at, err := r.p.Image.Addr(itab + itabType)
+	if err != nil {
+		return addrForm{}, err
+	}
+	types := r.p.Exe.Types()
+	pointer, err := types.At(r.p.Static(at))
+	if err != nil {
+		return addrForm{}, fmt.Errorf("%w: %w", errNoAddr, err)
+	}
+	form := addrForm{name: pointer.String}
+	if pointer.Kind != reflect.Pointer {
+		return form, nil // a type of the program's own
+	}
+	elem, err := types.At(pointer.Elem)
+	if err != nil {
+		return addrForm{}, fmt.Errorf("%w: %w", errNoAddr, err)
+	}
+	if elem.PkgPath != "net" || elem.Kind != reflect.Struct {
+		return form, nil
+	}
+	form.size = elem.Size
+	for _, f := range elem.Fields {
+		form.place(f)
+	}
+	switch form.name {
+	case "*net.TCPAddr", "*net.UDPAddr":
+		form.known = form.ip.present && form.port.present && form.zone.present
+	case "*net.IPAddr":
+		form.known = form.ip.present && form.zone.present
+	case "*net.UnixAddr":
+		form.known = form.path.present
+	}
+	return form, nil
+}
+
+// place notes where a field is, if it has the kind that it should.
+func (a *addrForm) place(f exe.Field) {
+	at := optional{f.Offset, true}
+	switch {
+	case f.Offset+f.Size > a.size || f.Offset+f.Size < f.Offset:
+	case f.Name == "IP" && f.Kind == reflect.Slice && f.Size == 24:
+		a.ip = at
+	case f.Name == "Port" && f.Kind == reflect.Int && f.Size == 8:
+		a.port = at
+	case f.Name == "Zone" && f.Kind == reflect.String && f.Size == 16:
+		a.zone = at
+	case f.Name == "Name" && f.Kind == reflect.String && f.Size == 16:
+		a.path = at
+	}
+}
