@@ -72,7 +72,7 @@ func (c *collector) runtime(r *goroots.Reader) {
 		case layout.SpecialFinalizer:
 			// The object itself is not marked, but a finalizer that is found to be due
 			// keeps it until it has run.
-			enter(Finalizers)(goroots.Slot{At: s.At, Value: s.Object, Kind: goroots.Finalizer})
+			enter(Finalizers)(goroots.Slot{At: s.At, Value: s.Object, Kind: goroots.Finalizable})
 			r.Referents(c.heap, s, enter(Finalizers))
 			s.Roots(enter(Finalizers))
 		case layout.SpecialCleanup:
@@ -182,7 +182,7 @@ func (c *collector) goroutines(ctx context.Context, r *goroots.Reader) {
 		c.goroutine(r, g)
 	})
 	if skipped > 0 {
-		p.AddGap(gort.Gap{What: fmt.Sprintf("what the stacks of %d goroutines refer to: the time was up", skipped), Effect: effect})
+		p.AddGap(gort.Gap{What: fmt.Sprintf("what the stacks of %d goroutines refer to: the time was up", skipped), Effect: effect, HidesReferences: true})
 	}
 }
 

@@ -37,10 +37,11 @@ type Analysis struct {
 	Doms  *graph.Dominators
 	Types *typing.Result
 
-	snap     *coreread.Snapshot
-	universe *gotypes.Universe
-	opt      Options
-	names    *goroutineNames
+	snap      *coreread.Snapshot
+	universe  *gotypes.Universe
+	opt       Options
+	names     *goroutineNames
+	variables []graph.Global // by address
 }
 
 // Analyze reads the heap, its graph and its types. The error says why there is
@@ -80,7 +81,8 @@ func (a *Analysis) collect(ctx context.Context, types *gotypes.Universe) (*graph
 	if err != nil {
 		return nil, err
 	}
-	roots, err := graph.Collect(ctx, a.Heap, r, graph.Sources{Globals: globals(types, a.snap), Group: a.names.group})
+	a.variables = globals(types, a.snap)
+	roots, err := graph.Collect(ctx, a.Heap, r, graph.Sources{Globals: a.variables, Group: a.names.group})
 	if err != nil {
 		return nil, fmt.Errorf("looking for what keeps objects alive: %w", err)
 	}

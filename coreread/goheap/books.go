@@ -3,6 +3,7 @@ package goheap
 import (
 	"fmt"
 
+	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
 )
@@ -46,7 +47,7 @@ func (h *Heap) Books() *Books {
 	}
 	var err error
 	if b.Statistics, b.TinyAllocs, err = h.statistics(); err != nil {
-		h.gap(fmt.Sprintf("the heap's statistics (%v)", err), 0, 0)
+		h.process.AddGap(gort.Gap{What: fmt.Sprintf("the heap's statistics (%v)", err), Effect: "the count of objects is not confirmed"})
 	}
 	return b
 }

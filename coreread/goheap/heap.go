@@ -97,7 +97,7 @@ func (h *Heap) global(name string) (image.Addr, error) {
 }
 
 func (h *Heap) gap(what string, at image.Addr, n uint64) {
-	h.process.AddGap(gort.Gap{What: what, Addr: at, Bytes: n, Effect: effect})
+	h.process.AddGap(gort.Gap{What: what, Addr: at, Bytes: n, Effect: effect, HidesReferences: true})
 }
 
 // Objects returns how many objects there are.

@@ -38,12 +38,15 @@ const (
 	WeakHandle       // what weak pointers to an object share
 	Queued           // a finalizer or cleanup that waits to run: function, argument
 	TinyBlock        // the block that a processor still allocates small values from
-	numKinds    = iota
+	// Finalizable is an object with a finalizer that is not due: no collection marks
+	// it for that, but finding it to be garbage will keep it until that has run.
+	Finalizable
+	numKinds = iota
 )
 
 var kindNames = [numKinds]string{
 	"none", "global", "local", "argument", "stack object", "register", "vector register", "context", "deferred function",
-	"defer record", "unwalked stack", "finalizer", "cleanup", "weak handle", "queued", "tiny block",
+	"defer record", "unwalked stack", "finalizer", "cleanup", "weak handle", "queued", "tiny block", "object with a finalizer",
 }
 
 func (k Kind) String() string {
@@ -105,5 +108,5 @@ func (r *Reader) charge(n uint64) error {
 const effect = "objects that only this kept alive are taken for garbage"
 
 func (r *Reader) gap(what string, at image.Addr, n uint64) {
-	r.p.AddGap(gort.Gap{What: what, Addr: at, Bytes: n, Effect: effect})
+	r.p.AddGap(gort.Gap{What: what, Addr: at, Bytes: n, Effect: effect, HidesReferences: true})
 }

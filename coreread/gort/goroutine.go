@@ -144,14 +144,17 @@ type Census struct {
 // Goroutines calls visit with every goroutine that is not dead, in the order of
 // the runtime's list. What could not be read is in the census and in the gaps.
 func (p *Process) Goroutines(visit func(*Goroutine)) (census Census) {
+	gap := func(what string, at image.Addr, n uint64, effect string) {
+		p.AddGap(Gap{What: what, Addr: at, Bytes: n, Effect: effect, HidesReferences: true})
+	}
 	const effect = "goroutines are missing from the report"
 	list, lost, err := p.goroutineList()
 	if err != nil {
-		p.addGap("list of goroutines (runtime.allgs): "+err.Error(), 0, 0, effect)
+		gap("list of goroutines (runtime.allgs): "+err.Error(), 0, 0, effect)
 		return Census{Err: err}
 	}
 	if census.Lost = lost; lost > 0 {
-		p.addGap("part of the list of goroutines (runtime.allgs)", 0, lost*8, fmt.Sprintf("up to %d goroutines are missing from the report", lost))
+		gap("part of the list of goroutines (runtime.allgs)", 0, lost*8, fmt.Sprintf("up to %d goroutines are missing from the report", lost))
 	}
 	room := p.budget.fit(p.offsets.g.size)
 	seen := make(map[image.Addr]bool, min(len(list)/8, room))
@@ -160,7 +163,7 @@ func (p *Process) Goroutines(visit func(*Goroutine)) (census Census) {
 		if len(seen) == room {
 			rest := (len(list) - i) / 8
 			census.Unreadable += rest
-			p.addGap(fmt.Sprintf("the last %d entries of the list of goroutines (runtime.allgs): those before overlap one another", rest), 0, 0, effect)
+			gap(fmt.Sprintf("the last %d entries of the list of goroutines (runtime.allgs): those before overlap one another", rest), 0, 0, effect)
 			break
 		}
 		at := image.Addr(order.Uint64(list[i:]))
@@ -174,10 +177,10 @@ func (p *Process) Goroutines(visit func(*Goroutine)) (census Census) {
 		if err != nil {
 			census.Unreadable++
 			if p.gapsFull() {
-				p.unlisted++
+				gap("", at, 0, effect) // only counted
 				continue
 			}
-			p.addGap(fmt.Sprintf("goroutine structure at %v: %v", at, err), at, p.offsets.g.size, effect)
+			gap(fmt.Sprintf("goroutine structure at %v: %v", at, err), at, p.offsets.g.size, effect)
 			continue
 		}
 		seen[at] = true

@@ -23,6 +23,9 @@ type Gap struct {
 	Addr   image.Addr // where; 0 when no single place can be named
 	Bytes  uint64     // how much is lost, 0 when unknown
 	Effect string     // which statements are weaker for it
+	// HidesReferences says that something may be referred to from there although
+	// no reference was found: that nothing refers to it cannot be said.
+	HidesReferences bool
 }
 
 // Process is the runtime of one process. Its methods are not safe for
@@ -49,7 +52,8 @@ type Process struct {
 	vdso         image.Range
 	ledger       sync.Mutex
 	gaps         []Gap
-	unlisted     int // gaps past maxGaps
+	unlisted     int  // gaps past maxGaps
+	unlistedHide bool // and whether one of them hides references
 	budget       budget
 	once         once
 	death        deathLayout
@@ -96,7 +100,7 @@ func (p *Process) Gaps() []Gap {
 	}
 	return append(p.gaps[:len(p.gaps):len(p.gaps)], Gap{
 		What:   fmt.Sprintf("%d more places in the runtime's memory", p.unlisted),
-		Effect: "what they held is missing from the report",
+		Effect: "what they held is missing from the report", HidesReferences: p.unlistedHide,
 	})
 }
 
@@ -110,6 +114,7 @@ func (p *Process) AddGap(g Gap) {
 		return
 	}
 	p.unlisted++
+	p.unlistedHide = p.unlistedHide || g.HidesReferences
 }
 
 // gapsFull reports whether further gaps are only counted: their texts need not be made.
