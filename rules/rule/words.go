@@ -1,0 +1,168 @@
+package rule
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"postmortem/analyzer/facts"
+)
+
+// TitleCap is how long a title may be, in characters: a ticket's subject line.
+const TitleCap = 120
+
+// Line makes s one line of at most n characters.
+func Line(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// Count writes a number with thousands separators: 48,212.
+func Count[T int | int64 | uint64](n T) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Plural writes "1 goroutine", "2 goroutines".
+func Plural[T int | int64 | uint64](n T, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(n) + " " + one + "s"
+}
+
+// Size writes bytes in IEC units with three digits: 512 B, 1.50 KiB, 1.93 GiB.
+func Size(n uint64) string {
+	if n < 1<<10 {
+		return strconv.FormatUint(n, 10) + " B"
+	}
+	v, units := float64(n)/1024, "KMGTPE"
+	for v >= 999.5 && len(units) > 1 {
+		v /= 1024
+		units = units[1:]
+	}
+	digits := 0
+	switch {
+	case v < 9.995:
+		digits = 2
+	case v < 99.95:
+		digits = 1
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64) + " " + units[:1] + "iB"
+}
+
+// Duration writes nanoseconds cut, not rounded, since most are lower bounds: 3h12m,
+// 6m20s, 12s, 155ms.
+func Duration(ns int64) string {
+	d := time.Duration(ns)
+	switch {
+	case d < time.Millisecond:
+		return d.Truncate(time.Microsecond).String()
+	case d < time.Second:
+		return d.Truncate(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Truncate(time.Second).String()
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+// Percent writes a part of a whole: 75%.
+func Percent(part, whole uint64) string {
+	if whole == 0 {
+		return "0%"
+	}
+	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 0, 64) + "%"
+}
+
+// Goid writes a goroutine's id: g17.
+func Goid(id int64) string { return "g" + strconv.FormatInt(id, 10) }
+
+// FuncName leaves of a function's package the last element of its path.
+func FuncName(name string) string {
+	head, typeArguments, generic := strings.Cut(name, "[")
+	short := path.Base(head)
+	if pkg, rest, ok := strings.Cut(short, "."); ok && path.Dir(head) != "." {
+		short = lastElement(path.Join(path.Dir(head), pkg)) + "." + rest
+	}
+	if generic {
+		short += "[" + typeArguments
+	}
+	return short
+}
+
+// lastElement returns the last element of an import path that is no major version:
+// "orders" of example.com/orders/v2.
+func lastElement(p string) string {
+	base := path.Base(p)
+	if len(base) > 1 && base[0] == 'v' && base[1] >= '0' && base[1] <= '9' && path.Dir(p) != "." {
+		return path.Base(path.Dir(p))
+	}
+	return base
+}
+
+// At writes a frame: "main.(*Server).serve (server/serve.go:12)".
+func At(f *facts.Frame) string { return at(f.Func, f.Source, f.File, f.Line) }
+
+// AtSite writes a place like At.
+func AtSite(s *facts.Site) string { return at(s.Func, facts.Maybe[string]{}, s.File, s.Line) }
+
+func at(fn string, source, file facts.Maybe[string], line facts.Maybe[int]) string {
+	pos := source.V
+	if !source.Known {
+		if dir, base := path.Split(file.V); file.Known {
+			pos = path.Join(path.Base(dir), base)
+		}
+	}
+	if pos == "" {
+		return FuncName(fn)
+	}
+	if line.Known {
+		pos += ":" + strconv.Itoa(line.V)
+	}
+	return FuncName(fn) + " (" + pos + ")"
+}
+
+// Program is what people call the program: the last element of its main package's
+// path, or the binary's name.
+func Program(doc *facts.Document) string {
+	t := &doc.Target
+	paths := []string{t.MainPackage.V}
+	if t.MainModule != nil {
+		paths = append(paths, t.MainModule.Path)
+	}
+	for _, p := range paths {
+		if p != "" && p != "command-line-arguments" {
+			return lastElement(p)
+		}
+	}
+	if t.Binary != nil && t.Binary.Name != "" {
+		return t.Binary.Name
+	}
+	if t.Process != nil && t.Process.Comm.V != "" {
+		return t.Process.Comm.V
+	}
+	return "the process"
+}
+
+// OnCall is a step for whoever is on call, Developer one for whoever wrote the code.
+func OnCall(action string) facts.NextStep {
+	return facts.NextStep{Who: facts.WhoOnCall, Action: action}
+}
+
+// Developer is a step for whoever wrote the code.
+func Developer(action string) facts.NextStep {
+	return facts.NextStep{Who: facts.WhoDeveloper, Action: action}
+}
