@@ -10,10 +10,12 @@
 package gosync
 
 import (
+	"errors"
 	"fmt"
 
 	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // Reader finds out what the goroutines of one process wait for. It is not safe
@@ -22,6 +24,38 @@ type Reader struct {
 	p       *gort.Process
 	offsets offsets
 	memory  memory
+
+	linkRegister         bool // a call leaves the return address in a register
+	waitingHasSemaphores bool
+
+	sites      map[image.Addr]*site
+	semaphores semaphores
+	conds      conds
+	sided      map[image.Addr]bool // channels whose queues are in sides
+	sides      map[image.Addr]bool // by sudog: it sends
+
+	cases, entries []selectCase // the select being looked at: the array's, and the sudogs'
+	room           uint64       // records of queues that may still be looked at
+
+	sudogs  []image.Addr
+	counted bool // sudogs is complete
+}
+
+// passes is how often the records of a process's queues may be looked at: those
+// that a damaged core shows on top of one another end there.
+const passes = 8
+
+var errOverlap = errors.New("the queues of goroutines have more entries than fit into the memory")
+
+// charge accounts for a record that is looked at.
+func (r *Reader) charge() error { return r.chargeN(1) }
+
+func (r *Reader) chargeN(n uint64) error {
+	if r.room < n {
+		return errOverlap
+	}
+	r.room -= n
+	return nil
 }
 
 // New prepares the reading. It fails for a Go version whose channels and waiting
@@ -31,6 +65,11 @@ func New(p *gort.Process) (*Reader, error) {
 	if err := r.offsets.bind(p.Layout()); err != nil {
 		return nil, fmt.Errorf("finding what goroutines of %s wait for: %w", p.Exe.GoVersion(), err)
 	}
+	r.linkRegister = p.GOARCH() == "arm64"
+	r.waitingHasSemaphores = p.Layout().Has(layout.WaitingHasSemaphores)
+	r.sites, r.sided, r.sides = make(map[image.Addr]*site), make(map[image.Addr]bool), make(map[image.Addr]bool)
+	r.conds = conds{waiting: make(map[image.Addr]queued), tried: make(map[image.Addr]bool)}
+	r.room = passes * r.memory.size() / r.offsets.sudog.bytes
 	return r, nil
 }
 

@@ -38,12 +38,12 @@ type sudogOffsets struct {
 }
 
 type hchanOffsets struct {
-	bytes                     uint64
-	length, capacity, buffer  uint64
-	elemSize, elemType        uint64
-	closed                    uint64
-	receivers, senders        uint64 // runtime.waitq
-	timer                     layout.Field // since 1.23; Size 0 before
+	bytes                    uint64
+	length, capacity, buffer uint64
+	elemSize, elemType       uint64
+	closed                   uint64
+	receivers, senders       uint64       // runtime.waitq
+	timer                    layout.Field // since 1.23; Size 0 before
 }
 
 type semaOffsets struct {
