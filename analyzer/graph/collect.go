@@ -119,7 +119,7 @@ func (c *collector) variable(at image.Addr) uint32 {
 	if i != noVariable {
 		v = c.src.Globals[i]
 	}
-	name := packageOf(v.Name)
+	name := PackageOf(v.Name)
 	if i == noVariable {
 		name = ""
 	}
@@ -147,10 +147,10 @@ func (c *collector) variableAt(at image.Addr) int {
 	return i
 }
 
-// packageOf returns the import path in a variable's name: up to the first dot
+// PackageOf returns the import path in a variable's name: up to the first dot
 // behind the last slash outside of brackets. A version at the end of a path, as in
 // gopkg.in/yaml.v3, is part of it.
-func packageOf(name string) string {
+func PackageOf(name string) string {
 	path := name
 	if i := strings.IndexByte(path, '['); i >= 0 {
 		path = path[:i]
