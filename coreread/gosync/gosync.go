@@ -35,6 +35,7 @@ type Reader struct {
 	sides      map[image.Addr]bool // by sudog: it sends
 
 	cases, entries []selectCase // the select being looked at: the array's, and the sudogs'
+	words          []uint64     // of its frame
 	room           uint64       // records of queues that may still be looked at
 
 	sudogs  []image.Addr

@@ -23,77 +23,181 @@ func compareCases(a, b selectCase) int {
 // maxCases is how many cases a select may have (src/runtime/select.go).
 const maxCases = 1 << 16
 
-// Where runtime.selectgo keeps its arguments cas0, nsends and nrecvs while it
-// waits, in bytes from the start of its arguments: they come in registers, and it
-// needs them after the wait.
+// Where runtime.selectgo keeps its arguments cas0, order0 and nsends, in bytes from
+// the start of its arguments: they come in registers, and it saves those that it
+// needs after the wait. It saves the number of cases as a variable of its own, and
+// with it order0+2*ncases, the address of their order by channel.
 const (
-	selectCasesArg    = 0
-	selectSendsArg    = 24
-	selectReceivesArg = 32
+	selectCasesArg = 0
+	selectOrderArg = 8
+	selectSendsArg = 24
 )
 
+// selectFrame is what the frame of runtime.selectgo tells.
+type selectFrame struct {
+	parkFrame
+	cases, order image.Addr
+	sends        uint64
+}
+
 // findCases finds out which case each target of a select is; r.entries are the
-// channel and element of each, as its sudog has them. It leaves w as it is where the
-// cases are not found: those with a channel must be the sudogs exactly.
+// channel and element of each, as its sudog has them, in the order of g.waiting.
+// It reports whether it has: the cases with a channel must be the sudogs exactly.
+// w.Cases is set where the number of all cases is known.
 func (r *Reader) findCases(g *gort.Goroutine, w *Wait) bool {
-	array, sends, receives := r.selectArguments(g)
-	if sends > maxCases || receives > maxCases {
+	f, ok := r.selectFrame(g)
+	if !ok || !r.readCases(f.cases, len(r.entries)) {
 		return false
 	}
-	n := sends + receives
-	if array == 0 || n == 0 || n > maxCases || n < uint64(len(r.entries)) || r.chargeN(n) != nil {
-		return false
+	if len(r.entries) == 0 {
+		w.Cases = r.countNilCases(f)
+		return w.Cases > 0
 	}
-	o, order := &r.offsets, r.memory.order
-	data := r.memory.bytes(array, n*o.caseBytes)
-	if data == nil {
-		return false
-	}
-	cases := r.cases[:0]
-	for i := range n {
-		entry := data[i*o.caseBytes:]
-		if c := image.Addr(order.Uint64(entry[o.caseChan:])); c != 0 {
-			cases = append(cases, selectCase{c, image.Addr(order.Uint64(entry[o.caseElem:])), int(i)})
-		}
-	}
-	r.cases = cases
-	if len(cases) != len(r.entries) {
-		return false
-	}
-	slices.SortFunc(cases, compareCases)
+	slices.SortFunc(r.cases, compareCases)
 	slices.SortFunc(r.entries, compareCases)
 	for i, e := range r.entries {
-		if cases[i].c != e.c || cases[i].elem != e.elem {
+		if r.cases[i].c != e.c || r.cases[i].elem != e.elem {
 			return false
 		}
 	}
 	for i, e := range r.entries {
-		t := &w.Targets[e.index]
-		t.Case, t.Send, t.SideUnknown = cases[i].index, uint64(cases[i].index) < sends, false
+		w.Targets[e.index].Case = r.cases[i].index
 	}
+	w.Cases = r.countCases(f, w.Targets)
+	r.sidesOfCases(f.sends, w)
 	slices.SortFunc(w.Targets, func(a, b Target) int { return cmp.Compare(a.Case, b.Case) })
-	w.Cases = int(n)
 	return true
 }
 
-// selectArguments returns the array of cases that a goroutine waits with, and how
-// many there are of sends and of receives, all 0 where that is not to be seen.
-func (r *Reader) selectArguments(g *gort.Goroutine) (array image.Addr, sends, receives uint64) {
+// readCases reads the array up to the case that has the last of n channels.
+func (r *Reader) readCases(array image.Addr, n int) bool {
+	o, order := &r.offsets, r.memory.order
+	r.cases = r.cases[:0]
+	for i := 0; len(r.cases) < n; i++ {
+		data := r.memory.bytes(array+image.Addr(uint64(i)*o.caseBytes), o.caseBytes)
+		if i == maxCases || data == nil || r.charge() != nil {
+			return false
+		}
+		if c := image.Addr(order.Uint64(data[o.caseChan:])); c != 0 {
+			r.cases = append(r.cases, selectCase{c, image.Addr(order.Uint64(data[o.caseElem:])), i})
+		}
+	}
+	return true
+}
+
+// selectFrame finds the frame of runtime.selectgo.
+func (r *Reader) selectFrame(g *gort.Goroutine) (s selectFrame, found bool) {
 	r.parked(g, func(f parkFrame) bool {
 		if len(f.roles) == 0 || f.roles[0] == rolePark {
 			return true
 		}
-		if f.roles[0] == roleSelect {
-			a, ok1 := r.memory.word(f.args + selectCasesArg)
-			s, ok2 := r.memory.word(f.args + selectSendsArg)
-			v, ok3 := r.memory.word(f.args + selectReceivesArg)
-			if ok1 && ok2 && ok3 {
-				array, sends, receives = image.Addr(a), s, v
-			}
+		if f.roles[len(f.roles)-1] == roleSelect {
+			cases, ok1 := r.memory.word(f.args + selectCasesArg)
+			order, ok2 := r.memory.word(f.args + selectOrderArg)
+			sends, ok3 := r.memory.word(f.args + selectSendsArg)
+			found = ok1 && ok2 && ok3
+			s = selectFrame{f, image.Addr(cases), image.Addr(order), sends}
 		}
 		return false
 	})
-	return array, sends, receives
+	return s, found
+}
+
+// countCases returns how many cases a select has, whose targets have their case
+// each and are in the order of g.waiting; -1 when unknown. The frame must hold the
+// number and the address where those cases stand in that order.
+func (r *Reader) countCases(f selectFrame, targets []Target) int {
+	last := 0
+	for _, t := range targets {
+		last = max(last, t.Case)
+	}
+	return r.eachCount(f, last+1, func(lockOrder image.Addr) bool {
+		data := r.memory.bytes(lockOrder, 2*uint64(len(targets)))
+		if data == nil || r.chargeN(uint64(len(targets))) != nil {
+			return false
+		}
+		for i, t := range targets {
+			if int(r.memory.order.Uint16(data[2*i:])) != t.Case {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// countNilCases returns how many cases a select has of which none has a channel;
+// -1 when unknown.
+func (r *Reader) countNilCases(f selectFrame) int {
+	n := r.eachCount(f, 1, func(image.Addr) bool { return true })
+	for i := range max(n, 0) {
+		if v, ok := r.memory.word(f.cases + image.Addr(uint64(i)*r.offsets.caseBytes+r.offsets.caseChan)); !ok || v != 0 {
+			return -1
+		}
+	}
+	return n
+}
+
+// maxSelectWords is how many words of the frame of runtime.selectgo are looked
+// at: it has about forty.
+const maxSelectWords = 128
+
+// eachCount goes through the words of a frame that may be the address behind ncases
+// entries of two bytes at order0, where the frame holds ncases as well, and returns
+// the first ncases that is right; -1 when there is none.
+func (r *Reader) eachCount(f selectFrame, least int, right func(lockOrder image.Addr) bool) int {
+	words := r.words[:0]
+	for at := f.body.Start; at+8 <= f.body.End && len(words) < maxSelectWords; at += 8 {
+		if v, ok := r.memory.word(at); ok {
+			words = append(words, v)
+		}
+	}
+	r.words = words
+	for _, v := range words {
+		n := (v - uint64(f.order)) / 2
+		if n < uint64(least) || n > maxCases || v%2 != uint64(f.order)%2 || !slices.Contains(words, n) {
+			continue
+		}
+		if right(image.Addr(v)) {
+			return int(n)
+		}
+	}
+	return -1
+}
+
+// sidesOfCases tells senders from receivers: the first cases send. Where a sudog
+// at the end of its queue says otherwise, the queues decide.
+func (r *Reader) sidesOfCases(sends uint64, w *Wait) {
+	for i := range w.Targets {
+		t := &w.Targets[i]
+		t.Send, t.SideUnknown = uint64(t.Case) < sends, false
+		if send, ok := r.sideAtEnd(t); ok && send != t.Send {
+			for j := range w.Targets {
+				w.Targets[j].Send, w.Targets[j].SideUnknown = false, true
+			}
+			r.findSides(w)
+			return
+		}
+	}
+}
+
+// sideAtEnd tells the side of a sudog that is the first of a queue of its channel.
+func (r *Reader) sideAtEnd(t *Target) (send, ok bool) {
+	for _, q := range r.sideQueues() {
+		if first, read := r.memory.word(t.Addr + image.Addr(q.first)); read && image.Addr(first) == t.Sudog {
+			return q.send, true
+		}
+	}
+	return false, false
+}
+
+// sideQueue is a queue of a channel.
+type sideQueue struct {
+	first uint64 // offset of its first sudog's address in the channel
+	send  bool
+}
+
+func (r *Reader) sideQueues() [2]sideQueue {
+	return [2]sideQueue{{r.offsets.hchan.receivers, false}, {r.offsets.hchan.senders, true}}
 }
 
 // findSides tells senders from receivers among the targets of a select whose
@@ -112,13 +216,9 @@ func (r *Reader) findSides(w *Wait) {
 }
 
 func (r *Reader) readSides(channel image.Addr) {
-	o := &r.offsets
-	for _, q := range [...]struct {
-		head uint64
-		send bool
-	}{{o.hchan.receivers, false}, {o.hchan.senders, true}} {
-		head, _ := r.memory.word(channel + image.Addr(q.head))
-		r.list(image.Addr(head), o.sudog.next, func(at image.Addr, s sudog) error {
+	for _, q := range r.sideQueues() {
+		head, _ := r.memory.word(channel + image.Addr(q.first))
+		r.list(image.Addr(head), r.offsets.sudog.next, func(at image.Addr, s sudog) error {
 			if s.c != channel {
 				return errWrongQueue
 			}

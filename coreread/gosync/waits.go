@@ -172,10 +172,11 @@ func (r *Reader) channels(g *gort.Goroutine, w *Wait) {
 		return
 	}
 	w.Cases = -1
-	if err != nil || !r.findCases(g, w) {
-		if r.findSides(w); len(w.Targets) == 0 && w.Doubt == nil {
-			w.Doubt = errNoSudog // or all its cases have nil channels
-		}
+	if err == nil && r.findCases(g, w) {
+		return
+	}
+	if r.findSides(w); len(w.Targets) == 0 && w.Doubt == nil {
+		w.Doubt = errNoSudog // or all its cases have nil channels
 	}
 }
 
