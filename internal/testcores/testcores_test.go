@@ -71,7 +71,7 @@ func TestSet(t *testing.T) {
 // version is what the process of a core says of its Go version: that names experiments.
 func version(c *testcores.Core) string {
 	if c.Variant == "leaks" {
-		return "go" + c.Go + " X:goroutineleakprofile"
+		return "go" + c.Go + "-X:goroutineleakprofile"
 	}
 	return "go" + c.Go
 }
@@ -168,6 +168,10 @@ func TestWaitsTruth(t *testing.T) {
 			found[id] = true
 		}
 		for _, g := range w.Goroutines {
+			if c.Minor() == 26 && g.ID == 1 && g.Op == "select-none" {
+				delete(found, g.ID) // main in select {} is listed by Go 1.26, and no more by 1.27
+				continue
+			}
 			if found[g.ID] != (g.Verdict == testcores.VerdictLeaked) {
 				t.Errorf("%s: goroutine %d (%s) is %s; the profile has it: %v", c.Name, g.ID, g.Shape, g.Verdict, found[g.ID])
 			}
@@ -177,7 +181,7 @@ func TestWaitsTruth(t *testing.T) {
 			t.Errorf("%s: the profile has goroutines of which nothing is said: %v", c.Name, found)
 		}
 	}
-	if profiled < 1 {
+	if profiled < 4 {
 		t.Errorf("%d cores with a profile", profiled)
 	}
 }

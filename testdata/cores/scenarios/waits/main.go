@@ -45,7 +45,8 @@ func shapes() {
 	pools()
 	lookAlikes()
 	descriptors()
-	versioned()
+	coroutines()
+	cleanups()
 	go crash()
 }
 
@@ -60,19 +61,16 @@ func untilSignal() {
 	<-stop
 }
 
-// waitInSelect is main for good; a channel that only it knows does not come to life by that.
+// waitInSelect is main for good; a channel that only main has does not come to life by that.
 //
 //go:noinline
 func waitInSelect() {
 	c := make(chan int)
-	spawn(func() {
-		wait("receive from a channel that main has in select {}", leaked, "receive", receives(c))
-		<-c
-	})
+	defer close(c)
+	receiveOne("receive from a channel that main in select {} would close", leaked, c)
 	started.Add(1)
 	wait("main in select {}", blind, "select-none")
 	select {}
-	c <- 1
 }
 
 type account struct{ owner *struct{ name string } }
