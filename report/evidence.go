@@ -17,7 +17,7 @@ const (
 
 // evidence is what the verdict rests on.
 func (a *author) evidence() []block {
-	var out []block
+	out := a.foundEvidence()
 	if lines := a.printed(); len(lines) > 0 {
 		out = append(out, paragraph(lines))
 	}

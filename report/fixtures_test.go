@@ -305,6 +305,8 @@ func documents() map[string]*facts.Document {
 	docs["many-groups"] = manyGroups(45)
 	docs["heap-half"] = halfHeap(died("orders ran out of memory: live heap 63 MiB", facts.ClassOutOfMemory, docs["out-of-memory"].Crash))
 	docs["heap-leak"] = leaked(snapshot())
+	docs["hang"] = hung()
+	docs["goroutine-leak"] = leaking()
 	docs["hostile"].Heap = hostileHeap(nasty)
 	docs["panic"].Completeness.Sections[facts.PartHeap] = facts.Section{State: facts.SectionSkipped, Why: str("--no-heap")}
 	return docs
@@ -364,6 +366,17 @@ func hostile() *facts.Document {
 	d.Threads[1].Registers[nasty] = 1
 	d.Threads[1].Frames = d.Crash.Frames
 	d.Completeness.Sections[nasty] = facts.Section{State: nasty, Why: str(nasty)}
+	d.Waits = leaking().Waits
+	for i := range d.Waits.Resources {
+		r := &d.Waits.Resources[i]
+		r.Type, r.Name, r.Kind = str(nasty), str(nasty), facts.ResourceKind(nasty)
+	}
+	d.Waits.Cycles = []facts.WaitCycle{{Goroutines: []int64{-1, 4121}, Resources: []int{99, 1}, Confidence: nasty, Legs: []string{nasty}, Knot: [][2]int64{{9, 1}}, Behind: -1}, {}}
+	d.Waits.HeadBlockers = []facts.HeadBlocker{{Goroutine: -1, Resources: []int{1, -5}, Confidence: nasty}}
+	d.Waits.Leaks.Groups[1].Reason, d.Waits.Leaks.Groups[1].Path = nasty, []string{nasty, nasty}
+	d.Findings = []facts.Finding{{Rule: nasty, Severity: nasty, Confidence: nasty, Title: nasty, Summary: nasty, Evidence: []facts.Evidence{{Kind: nasty, Text: nasty, Ref: nasty}},
+		NextSteps: []facts.NextStep{{Who: nasty, Action: nasty}}, DependsOn: []string{nasty}}, {Title: nasty, Summary: nasty}}
+	d.Verdict.Finding = facts.Some(7)
 	d.Completeness.Gaps = append(d.Completeness.Gaps, facts.Gap{What: nasty, Effect: nasty})
 	d.Completeness.GapsTotal = 1
 	return d

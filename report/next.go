@@ -9,10 +9,10 @@ import (
 // next is what to do, who is on call apart from who wrote the code.
 func (a *author) next() []block {
 	out := steps{}
-	for _, t := range a.onCall() {
+	for _, t := range append(a.foundSteps(facts.WhoOnCall), a.onCall()...) {
 		out = append(out, say("On call: ", t))
 	}
-	for _, t := range a.developer() {
+	for _, t := range append(a.foundSteps(facts.WhoDeveloper), a.developer()...) {
 		out = append(out, say("Developer: ", t))
 	}
 	return []block{append(out, a.keep())}
@@ -109,6 +109,8 @@ var panicAsks = []struct{ has, ask string }{
 func (a *author) developer() []text {
 	f := blame(a.frames)
 	switch {
+	case a.aboutAll() && len(a.foundSteps(facts.WhoDeveloper)) > 0:
+		return nil // what was found asks more precisely
 	case a.sentFromOutside(), a.crash.Kind == facts.CrashDeadlock:
 		return a.developerWaits()
 	case a.sentToItself():

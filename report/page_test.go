@@ -116,7 +116,7 @@ func tableRows(src []byte) (lines, rows int) {
 }
 
 func TestMarkdownIsReadBack(t *testing.T) {
-	sections := []string{"Evidence", "Impact", "Next", "Could not be known", "Goroutines", "Heap", "Collector and scheduler", "Threads", "Target", "Completeness"}
+	sections := []string{"Cycle", "Evidence", "Impact", "Next", "Findings", "Other findings", "Could not be known", "Goroutines", "Waits", "Heap", "Collector and scheduler", "Threads", "Target", "Completeness"}
 	for name, doc := range documents() {
 		t.Run(name, func(t *testing.T) {
 			src := render(t, doc, report.Config{Format: report.Markdown})

@@ -66,8 +66,12 @@ func (a *author) whatSentToItself(s *facts.Signal) []text {
 
 func (a *author) whatAbortRequest() []text {
 	s := a.firstSignal()
+	sent := say(a.signalName(s), " was sent", a.sender(s), ": the process did not crash by itself.")
+	if a.explains(a.leading()) {
+		return []text{sent}
+	}
 	return []text{
-		say(a.signalName(s), " was sent", a.sender(s), ": the process did not crash by itself."),
+		sent,
 		say("Such a signal is often sent because a process hung, so what the goroutines waited for matters; the stack that the signal hit is not blamed."),
 	}
 }

@@ -12,6 +12,7 @@ import (
 // unknown is what the report cannot tell, and what would.
 func (a *author) unknown() []block {
 	out := bullets{}
+	out = append(out, a.foundUnknowns()...)
 	out = append(out, a.unknownOfCrash()...)
 	out = append(out, a.hiddenLabels()...)
 	out = append(out, a.unknownTypes()...)
@@ -68,6 +69,9 @@ func (a *author) unknownSender() []text {
 	who := say("Who sent the signal: the supervisor's log tells.")
 	if s := a.firstSignal(); s != nil && s.Sender != nil && s.Sender.PID.Known {
 		who = say(fmt.Sprintf("Which process had pid %d: the host's process accounting or audit log tells.", s.Sender.PID.V))
+	}
+	if a.explains(a.leading()) {
+		return []text{who}
 	}
 	return []text{who, say("Whether it hung: a wait of hours is normal for an idle server; the latency and error graphs before the signal tell.")}
 }

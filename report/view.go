@@ -45,6 +45,9 @@ type author struct {
 	thread     *facts.Thread     // the one of the crash; nil when unknown
 	frames     []*facts.Frame    // the stack of the crash, from the C code it was in outwards; no nil
 	retained   map[int]uint64    // bytes by group, as far as the heap part tells
+
+	resources map[int]*facts.Resource // by id; see resource
+	groupsOf  map[int64]int           // by goroutine; see groupOf
 }
 
 func newAuthor(doc *facts.Document) *author {
@@ -124,11 +127,14 @@ func (v *View) page() *page {
 		what:  a.what(),
 	}
 	for _, s := range []section{
+		{"Cycle", a.cyclePart()},
 		{"Evidence", a.evidence()},
 		{"Impact", a.impact()},
 		{"Next", a.next()},
+		{a.findingsHeading(), a.findingsPart()},
 		{"Could not be known", a.unknown()},
 		{"Goroutines", a.groupsPart()},
+		{"Waits", a.waitsPart()},
 		{"Heap", a.heapPart()},
 		{"Collector and scheduler", a.runtimePart()},
 		{"Threads", a.threadsPart()},
@@ -158,6 +164,9 @@ func (a *author) alert() text {
 func (a *author) badge() text {
 	v := a.doc.Verdict
 	t := say(bold(string(v.Severity)+" · "+string(v.Confidence)), " · ")
+	if f := a.leading(); f != nil {
+		t = say(t, "rule ", lit(f.Rule), " · ")
+	}
 	if v.Signature.Known {
 		return say(t, "signature ", lit(v.Signature.V))
 	}

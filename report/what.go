@@ -9,7 +9,7 @@ import (
 
 // what says in a sentence or two what happened.
 func (a *author) what() []text {
-	out := a.whatHappened()
+	out := append(a.whatFound(), a.whatHappened()...)
 	if a.aboutAll() && a.doc.GC != nil {
 		if t := stopWarning(a.doc.GC.StopTheWorld); t != nil {
 			out = append(out, say(t, " Goroutines that have stopped wait until it is over."))
