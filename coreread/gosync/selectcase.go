@@ -104,31 +104,39 @@ func (r *Reader) selectFrame(g *gort.Goroutine) (s selectFrame, found bool) {
 }
 
 // countCases returns how many cases a select has, whose targets have their case
-// each and are in the order of g.waiting; -1 when unknown. The frame must hold the
-// number and the address where those cases stand in that order.
+// each and are in the order of g.waiting; -1 when unknown. The frame must also hold
+// the address where those cases stand in that order.
 func (r *Reader) countCases(f selectFrame, targets []Target) int {
 	last := 0
 	for _, t := range targets {
 		last = max(last, t.Case)
 	}
-	return r.eachCount(f, last+1, func(lockOrder image.Addr) bool {
-		data := r.memory.bytes(lockOrder, 2*uint64(len(targets)))
-		if data == nil || r.chargeN(uint64(len(targets))) != nil {
+	n := r.count(f, last+1)
+	if n > 0 && !slices.ContainsFunc(r.words, func(v uint64) bool { return r.isOrder(image.Addr(v), targets) }) {
+		return -1
+	}
+	return n
+}
+
+// isOrder reports whether the cases of the targets stand at the address.
+func (r *Reader) isOrder(at image.Addr, targets []Target) bool {
+	n := uint64(len(targets))
+	data := r.memory.bytes(at, 2*n)
+	if data == nil || r.chargeN(n) != nil {
+		return false
+	}
+	for i, t := range targets {
+		if int(r.memory.order.Uint16(data[2*i:])) != t.Case {
 			return false
 		}
-		for i, t := range targets {
-			if int(r.memory.order.Uint16(data[2*i:])) != t.Case {
-				return false
-			}
-		}
-		return true
-	})
+	}
+	return true
 }
 
 // countNilCases returns how many cases a select has of which none has a channel;
 // -1 when unknown.
 func (r *Reader) countNilCases(f selectFrame) int {
-	n := r.eachCount(f, 1, func(image.Addr) bool { return true })
+	n := r.count(f, 1)
 	for i := range max(n, 0) {
 		if v, ok := r.memory.word(f.cases + image.Addr(uint64(i)*r.offsets.caseBytes+r.offsets.caseChan)); !ok || v != 0 {
 			return -1
@@ -141,23 +149,20 @@ func (r *Reader) countNilCases(f selectFrame) int {
 // at: it has about forty.
 const maxSelectWords = 128
 
-// eachCount goes through the words of a frame that may be the address behind ncases
-// entries of two bytes at order0, where the frame holds ncases as well, and returns
-// the first ncases that is right; -1 when there is none.
-func (r *Reader) eachCount(f selectFrame, least int, right func(lockOrder image.Addr) bool) int {
-	words := r.words[:0]
-	for at := f.body.Start; at+8 <= f.body.End && len(words) < maxSelectWords; at += 8 {
+// count returns how many cases a select has, at least so many; -1 when that is not
+// to be seen. The frame holds the number, and order0 as well as the address behind
+// that many entries of two bytes there, both as they were before the stack was moved
+// if it was. It leaves the frame's words in r.words.
+func (r *Reader) count(f selectFrame, least int) int {
+	r.words = r.words[:0]
+	for at := f.body.Start; at+8 <= f.body.End && len(r.words) < maxSelectWords; at += 8 {
 		if v, ok := r.memory.word(at); ok {
-			words = append(words, v)
+			r.words = append(r.words, v)
 		}
 	}
-	r.words = words
-	for _, v := range words {
+	for _, v := range r.words {
 		n := (v - uint64(f.order)) / 2
-		if n < uint64(least) || n > maxCases || v%2 != uint64(f.order)%2 || !slices.Contains(words, n) {
-			continue
-		}
-		if right(image.Addr(v)) {
+		if n >= uint64(least) && n <= maxCases && v%2 == uint64(f.order)%2 && slices.Contains(r.words, n) {
 			return int(n)
 		}
 	}
