@@ -99,7 +99,7 @@ func (p *Process) readThread(core *elfcore.Thread) *Thread {
 	if len(t.Frames) > StoredFrames {
 		t.Frames, t.More = t.Frames[:StoredFrames], true
 	}
-	p.classify(t, core, g)
+	p.classify(t, g)
 	return t
 }
 
@@ -208,14 +208,14 @@ var threadRoles = []struct {
 }
 
 // classify says in words what t does.
-func (p *Process) classify(t *Thread, core *elfcore.Thread, g *Goroutine) {
+func (p *Process) classify(t *Thread, g *Goroutine) {
 	names := make(map[string]bool, len(t.Frames))
 	for _, f := range t.Frames {
 		for _, source := range p.Source(f) {
 			names[source.Func] = true
 		}
 	}
-	call := p.callOf(t, core)
+	call := p.callOf(t)
 	if g != nil {
 		p.classifyGoroutine(t, g, names, call)
 	} else {
