@@ -10,6 +10,7 @@ import (
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/frames"
 	"postmortem/analyzer/groups"
+	"postmortem/analyzer/heap"
 	"postmortem/coreread"
 	"postmortem/coreread/gort"
 )
@@ -37,9 +38,12 @@ type analysis struct {
 	clocks     *gort.Clocks
 	doc        *facts.Document
 
-	crashDoubts []error // what about the cause of death could not be read
-	heapProblem string  // why the heap part is absent or not whole, "" when it is
-	profiles    []Profile
+	crashDoubts []error        // what about the cause of death could not be read
+	heap        *heap.Analysis // nil when it was not read
+	heapProblem string         // why the heap part is absent or not whole, "" when it is
+
+	waitsProblem string // the same of the waits
+	profiles     []Profile
 }
 
 // Analyze writes the facts of the process, and with cfg.Profiles its profiles;
@@ -73,6 +77,7 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.D
 	a.describeGC()
 	a.describeCrash(ctx)
 	a.describeHeap(ctx)
+	a.describeWaits(ctx)
 	a.judge()
 	a.describeCompleteness()
 	return a.doc, a.profiles

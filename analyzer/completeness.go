@@ -138,6 +138,7 @@ func (a *analysis) describeSections() {
 	if d.Heap != nil {
 		c.UnknownTypeBytes = d.Heap.UnknownTypeBytes
 	}
+	state(facts.PartWaits, d.Waits != nil, a.waitsProblem)
 	state(facts.PartGC, d.GC != nil, absence(d.GC == nil, "the collector's state is not in the core"))
 }
 

@@ -39,6 +39,7 @@ func (a *analysis) describeHeap(ctx context.Context) {
 		}
 		return
 	}
+	a.heap = h
 	profiles := goprof.Read(a.snap.Runtime)
 	a.doc.Heap = h.Facts(ctx, profiles)
 	switch all := a.snap.Runtime.Gaps(); {

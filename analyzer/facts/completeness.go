@@ -75,6 +75,7 @@ const (
 	PartScheduler  = "scheduler"
 	PartGC         = "gc"
 	PartHeap       = "heap"
+	PartWaits      = "waits"
 )
 
 // Gap is something that could not be read.

@@ -18,7 +18,7 @@ type gates struct {
 }
 
 func (g *gates) flags(f *pflag.FlagSet) {
-	f.StringSliceVar(&g.require, "require", nil, "exit 5 unless these `PARTS` of the report are complete: crash, gc, goroutines, heap, scheduler, target, threads")
+	f.StringSliceVar(&g.require, "require", nil, "exit 5 unless these `PARTS` of the report are complete: crash, gc, goroutines, heap, scheduler, target, threads, waits")
 	f.BoolVar(&g.exitClass, "exit-class", false, "exit with the class of the death: 128 panic or fatal error, 129 out of memory, 130 interrupted, 131 deadlock, 132 fault signal, 133 aborted from outside, 0 none of these")
 }
 
@@ -26,7 +26,7 @@ func (g *gates) flags(f *pflag.FlagSet) {
 // built yet is never complete.
 var partNames = []string{
 	facts.PartTarget, facts.PartCrash, facts.PartGoroutines, facts.PartThreads, facts.PartScheduler, facts.PartGC, facts.PartHeap,
-	"waits", "evidence", "rules", "findings",
+	facts.PartWaits, "evidence", "rules", "findings",
 }
 
 // validate refuses names that no part has, before any work is done.

@@ -1,0 +1,6 @@
+package heap
+
+import "postmortem/coreread/gotypes"
+
+// Universe returns the types of the process.
+func (a *Analysis) Universe() *gotypes.Universe { return a.universe }

@@ -1,0 +1,222 @@
+package waits
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"postmortem/analyzer/facts"
+)
+
+// facts writes the document's part.
+func (b *book) facts(ctx context.Context) *facts.Waits {
+	d := &describer{book: b, ids: make([]int, len(b.resources)), named: make([]bool, len(b.resources))}
+	d.number()
+	doc := &facts.Waits{
+		Resources: []facts.Resource{}, ResourcesTotal: len(b.resources),
+		Edges: []facts.WaitEdge{}, EdgesTotal: len(b.edges),
+		Cycles: []facts.WaitCycle{}, CyclesTotal: b.solution.KnotsTotal,
+		HeadBlockers: []facts.HeadBlocker{}, HeadBlockersTotal: b.solution.HeadsTotal,
+	}
+	d.choose()
+	d.describeResources(doc)
+	for i := range b.solution.Knots {
+		doc.Cycles = append(doc.Cycles, d.cycle(&b.solution.Knots[i]))
+	}
+	for i := range b.solution.Heads {
+		doc.HeadBlockers = append(doc.HeadBlockers, d.head(&b.solution.Heads[i]))
+	}
+	d.describeEdges(doc)
+	return doc
+}
+
+// describer writes what a book says.
+type describer struct {
+	*book
+	order  []uint32 // resources, those with the most who wait first
+	ids    []int    // by resource: its ID in the document
+	named  []bool   // by resource: whether it is listed
+	shown  map[uint32]*facts.Resource
+	owners []uint32 // by lane: the resource
+}
+
+// number gives the resources their order and IDs.
+func (d *describer) number() {
+	d.order = make([]uint32, len(d.resources))
+	for i := range d.order {
+		d.order[i] = uint32(i)
+	}
+	slices.SortFunc(d.order, func(i, j uint32) int {
+		a, b := &d.resources[i], &d.resources[j]
+		return cmp.Or(cmp.Compare(b.waiters, a.waiters), cmp.Compare(a.kind, b.kind), cmp.Compare(a.at, b.at),
+			cmp.Compare(a.label, b.label), cmp.Compare(a.goroutine, b.goroutine))
+	})
+	for n, i := range d.order {
+		d.ids[i] = n + 1
+	}
+	d.owners = make([]uint32, len(d.graph.modes))
+	for i := range d.resources {
+		d.owners[d.resources[i].lane] = uint32(i)
+		d.owners[d.resources[i].behind] = uint32(i)
+	}
+}
+
+// choose decides which resources are listed: what cycles and head blockers name,
+// then those with the most who wait.
+func (d *describer) choose() {
+	left := facts.ResourcesCap
+	pick := func(i uint32) {
+		if left > 0 && !d.named[i] {
+			d.named[i] = true
+			left--
+		}
+	}
+	for _, k := range d.solution.Knots {
+		for _, s := range k.Cycle {
+			pick(d.owners[s.Lane])
+		}
+	}
+	for i := range d.solution.Heads {
+		for _, r := range d.headResources(&d.solution.Heads[i]) {
+			pick(r)
+		}
+	}
+	for _, i := range d.order {
+		pick(i)
+	}
+}
+
+// headResources are those that a head holds and others wait for directly, those
+// with the most who wait first; at most facts.HoldersCap.
+func (d *describer) headResources(h *Head) []uint32 {
+	var list []uint32
+	for _, lane := range h.Lanes {
+		list = append(list, d.owners[lane])
+	}
+	slices.SortFunc(list, func(a, b uint32) int { return cmp.Compare(d.ids[a], d.ids[b]) })
+	list = slices.Compact(list)
+	return list[:min(len(list), facts.HoldersCap)]
+}
+
+func (d *describer) describeResources(doc *facts.Waits) {
+	d.shown = map[uint32]*facts.Resource{}
+	for _, i := range d.order {
+		if d.named[i] {
+			doc.Resources = append(doc.Resources, d.resourceFacts(i))
+		}
+	}
+	n := 0
+	for _, i := range d.order {
+		if d.named[i] {
+			d.shown[i] = &doc.Resources[n]
+			n++
+		}
+	}
+}
+
+// describeEdges lists edges to listed resources, those of goroutines in cycles
+// first when there are too many.
+func (d *describer) describeEdges(doc *facts.Waits) {
+	chosen := make([]bool, len(d.edges))
+	left := facts.WaitEdgesCap
+	pick := func(i int) {
+		if left > 0 && !chosen[i] && d.named[d.edges[i].resource] {
+			chosen[i] = true
+			left--
+		}
+	}
+	for _, k := range d.solution.Knots {
+		for _, s := range k.Cycle {
+			from, _ := slices.BinarySearchFunc(d.edges, s.Goroutine, func(e edge, g uint32) int { return cmp.Compare(e.goroutine, g) })
+			for i := range d.edgesOf(s.Goroutine) {
+				pick(from + i)
+			}
+		}
+	}
+	for i := range d.edges {
+		pick(i)
+	}
+	for i, e := range d.edges {
+		if !chosen[i] {
+			continue
+		}
+		g := &d.in.Goroutines.List[e.goroutine]
+		doc.Edges = append(doc.Edges, facts.WaitEdge{
+			Goroutine: g.ID, Resource: d.ids[e.resource], Op: e.op,
+			Case:           facts.Maybe[int]{V: int(max(e.selectCase, 0)), Known: e.selectCase >= 0},
+			SinceAtLeastNS: g.WaitedAtLeastNS,
+		})
+	}
+}
+
+func (d *describer) cycle(k *Knot) facts.WaitCycle {
+	c := facts.WaitCycle{Confidence: confidences[k.Certainty], Behind: k.Behind, Knot: d.ranges(k.Members)}
+	for i, s := range k.Cycle {
+		before := k.Cycle[(i+len(k.Cycle)-1)%len(k.Cycle)]
+		c.Goroutines = append(c.Goroutines, d.id(s.Goroutine))
+		c.Resources = append(c.Resources, d.ids[d.owners[s.Lane]])
+		c.Legs = append(c.Legs, d.leg(before, s))
+	}
+	return c
+}
+
+// ranges writes goroutines, ascending, as ranges of ids. Only ids that follow each
+// other make a range.
+func (d *describer) ranges(goroutines []uint32) [][2]int64 {
+	list := [][2]int64{}
+	for _, n := range goroutines {
+		id := d.id(n)
+		if l := len(list); l > 0 && list[l-1][1] == id-1 {
+			list[l-1][1] = id
+			continue
+		}
+		list = append(list, [2]int64{id, id})
+	}
+	return list
+}
+
+func (d *describer) head(h *Head) facts.HeadBlocker {
+	out := facts.HeadBlocker{Goroutine: d.id(h.Goroutine), Direct: h.Direct, Total: h.Total, Confidence: confidences[h.Certainty]}
+	for _, r := range d.headResources(h) {
+		out.Resources = append(out.Resources, d.ids[r])
+	}
+	return out
+}
+
+// leg says one step of a cycle in words.
+func (d *describer) leg(before, s Step) string {
+	held, waited := d.owners[before.Lane], d.owners[s.Lane]
+	return fmt.Sprintf("goroutine %d %s %s and waits for %s", d.id(s.Goroutine), d.holds(before, s), d.word(held), d.word(waited))
+}
+
+// holds says how a goroutine holds what the one before waits for.
+func (d *describer) holds(before, s Step) string {
+	r := &d.resources[d.owners[before.Lane]]
+	if r.kind == facts.ResourceRWMutex && before.Lane == r.behind {
+		return "reads under"
+	}
+	for _, e := range d.edgesOf(s.Goroutine) {
+		if e.behind && e.resource == d.owners[before.Lane] {
+			return "is the next writer of"
+		}
+	}
+	return "holds"
+}
+
+// word names a resource in a sentence.
+func (d *describer) word(i uint32) string {
+	r := &d.resources[i]
+	if f := d.shown[i]; f != nil {
+		switch {
+		case f.Name.Known:
+			return f.Name.V
+		case f.Type.Known && f.Address.Known:
+			return fmt.Sprintf("%s %#x", f.Type.V, uint64(f.Address.V))
+		}
+	}
+	if r.at != 0 {
+		return fmt.Sprintf("%s %#x", r.kind, uint64(r.at))
+	}
+	return string(r.kind)
+}

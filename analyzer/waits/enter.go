@@ -1,0 +1,209 @@
+package waits
+
+import (
+	"strings"
+
+	"postmortem/analyzer/facts"
+	"postmortem/coreread/gopoll"
+	"postmortem/coreread/gort"
+	"postmortem/coreread/gosync"
+	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
+)
+
+// enterSync enters what a goroutine waits for inside of Go.
+func (b *book) enterSync(w *gosync.Wait) {
+	n, ok := b.number(w.Goroutine)
+	if !ok {
+		return
+	}
+	if len(w.Targets) == 0 {
+		b.enterNothing(n, w)
+		return
+	}
+	for i := range w.Targets {
+		t := &w.Targets[i]
+		e := edge{goroutine: n, op: opOf(w.Op, t), selectCase: int32(t.Case)}
+		e.resource = b.resource(key{kind: kinds[t.Kind], at: t.Addr}, n, w.G)
+		// A writer takes the lock within first; only then it waits for readers.
+		e.behind = t.Kind == gosync.RWMutex && w.Op == gosync.WLock && t.Sema != t.Addr+mutexSema
+		b.add(e)
+	}
+}
+
+// mutexSema is where a sync.Mutex, and the one that a sync.RWMutex begins with,
+// has its semaphore, in bytes (sync/mutex.go, in all versions).
+const mutexSema = 4
+
+// enterNothing enters a goroutine that waits for no object.
+func (b *book) enterNothing(n uint32, w *gosync.Wait) {
+	e := edge{goroutine: n, op: facts.OpReceive, selectCase: -1}
+	switch w.Op {
+	case gosync.SelectNone:
+		e.op = facts.OpWait
+		e.resource = b.resource(key{kind: facts.ResourceNothing}, n, w.G)
+	case gosync.NilSend:
+		e.op = facts.OpSend
+		e.resource = b.resource(key{kind: facts.ResourceNilChannel}, n, w.G)
+	case gosync.NilReceive:
+		e.resource = b.resource(key{kind: facts.ResourceNilChannel}, n, w.G)
+	case gosync.Select:
+		if w.Cases <= 0 || w.Doubt != nil {
+			return
+		}
+		e.resource = b.resource(key{kind: facts.ResourceNilChannel}, n, w.G)
+	default:
+		return
+	}
+	b.add(e)
+}
+
+func opOf(op gosync.Op, t *gosync.Target) facts.WaitOp {
+	switch op {
+	case gosync.Send, gosync.Receive, gosync.Select:
+		if t.Send {
+			return facts.OpSend
+		}
+		return facts.OpReceive
+	case gosync.Lock, gosync.WLock, gosync.FDReadLock, gosync.FDWriteLock:
+		return facts.OpLock
+	case gosync.RLock:
+		return facts.OpRLock
+	}
+	return facts.OpWait
+}
+
+// enterOther enters what a goroutine waits for outside of Go, or in the runtime.
+func (b *book) enterOther(g *gort.Goroutine) {
+	n, ok := b.number(g.ID)
+	if !ok || b.entered[n] {
+		return
+	}
+	switch g.Status {
+	case layout.GSyscall:
+		kind := facts.ResourceSyscall
+		if b.inC(n) {
+			kind = facts.ResourceC
+		}
+		b.own(kind, facts.OpCall, n, g)
+	case layout.GWaiting, layout.GLeaked:
+		b.enterWaiting(n, g)
+	}
+}
+
+// own enters a goroutine that waits for what no other one can wait for.
+func (b *book) own(kind facts.ResourceKind, op facts.WaitOp, n uint32, g *gort.Goroutine) uint32 {
+	r := b.resource(key{kind: kind, goroutine: n + 1}, n, g.Addr)
+	b.add(edge{goroutine: n, resource: r, op: op, selectCase: -1})
+	return r
+}
+
+func (b *book) enterWaiting(n uint32, g *gort.Goroutine) {
+	switch g.WaitReason {
+	case "sleep":
+		b.own(facts.ResourceSleep, facts.OpSleep, n, g)
+		return
+	case "IO wait":
+		b.enterPoll(n, g)
+		return
+	}
+	for _, w := range runtimeWaits {
+		if strings.HasPrefix(g.WaitReason, w.prefix) {
+			if w.kind != "" {
+				r := b.resource(key{kind: w.kind, label: w.label(g.WaitReason)}, n, g.Addr)
+				b.add(edge{goroutine: n, resource: r, op: w.op, selectCase: -1})
+			}
+			return
+		}
+	}
+	if g.WaitReason != "" {
+		r := b.resource(key{kind: facts.ResourceOther, label: g.WaitReason}, n, g.Addr)
+		b.add(edge{goroutine: n, resource: r, op: facts.OpWait, selectCase: -1})
+	}
+}
+
+// enterPoll enters a goroutine that waits for a file descriptor.
+func (b *book) enterPoll(n uint32, g *gort.Goroutine) {
+	op, at := facts.OpRead, image.Addr(0)
+	var poll gopoll.Poll
+	known := false
+	if b.poll != nil {
+		var mode gopoll.Mode
+		if poll, mode, known = b.poll.Waiting(g); known {
+			at = poll.Desc
+			if mode == gopoll.Write {
+				op = facts.OpWrite
+			}
+		}
+	}
+	if !known {
+		b.own(facts.ResourcePoll, op, n, g)
+		return
+	}
+	r := b.resource(key{kind: facts.ResourcePoll, at: at}, n, g.Addr)
+	if b.resources[r].poll == nil {
+		b.resources[r].poll = &poll
+	}
+	b.add(edge{goroutine: n, resource: r, op: op, selectCase: -1})
+}
+
+// runtimeWaits are waits inside of the runtime, by how their reasons begin
+// (runtime/runtime2.go, waitReasonStrings). Those without a kind are no waits: the
+// goroutine is at work on its thread's stack (isWaitingForSuspendG), or about to go on.
+var runtimeWaits = []runtimeWait{
+	{"GC worker (idle)", facts.ResourceIdle, facts.OpIdle},
+	{"GC sweep wait", facts.ResourceIdle, facts.OpIdle},
+	{"GC scavenge wait", facts.ResourceIdle, facts.OpIdle},
+	{"finalizer wait", facts.ResourceIdle, facts.OpIdle},
+	{"cleanup wait", facts.ResourceIdle, facts.OpIdle},
+	{"force gc (idle)", facts.ResourceIdle, facts.OpIdle},
+	{"GOMAXPROCS updater (idle)", facts.ResourceIdle, facts.OpIdle},
+	{"timer goroutine (idle)", facts.ResourceIdle, facts.OpIdle},
+	{"trace reader (blocked)", facts.ResourceIdle, facts.OpIdle},
+	{"stopping the world", facts.ResourceWorld, facts.OpWait},
+	{"flushing proc caches", facts.ResourceWorld, facts.OpWait},
+	{"GC mark termination", facts.ResourceWorld, facts.OpWait},
+	{"GC assist wait", facts.ResourceGC, facts.OpWait},
+	{"wait for GC cycle", facts.ResourceGC, facts.OpWait},
+	{"GC weak to strong wait", facts.ResourceGC, facts.OpWait},
+	{"GC worker (active)", "", ""},
+	{"GC assist marking", "", ""},
+	{"garbage collection", "", ""},
+	{"trace goroutine status", "", ""},
+	{"trace proc status", "", ""},
+	{"page trace flush", "", ""},
+	{"dumping heap", "", ""},
+	{"preempted", "", ""},
+}
+
+type runtimeWait struct {
+	prefix string
+	kind   facts.ResourceKind
+	op     facts.WaitOp
+}
+
+// label is by what resources of the kind are told apart: there is one world and
+// one collector.
+func (w *runtimeWait) label(reason string) string {
+	if w.kind == facts.ResourceIdle {
+		return reason
+	}
+	return ""
+}
+
+// inC reports whether a goroutine's thread is in C code.
+func (b *book) inC(n uint32) bool {
+	t := b.threadOf(n)
+	return t != nil && t.State == facts.ThreadC
+}
+
+// threadOf returns the thread that a goroutine is on, nil for none.
+func (b *book) threadOf(n uint32) *facts.Thread {
+	tid := b.in.Goroutines.List[n].Thread
+	for i := range b.in.Threads {
+		if tid.Known && b.in.Threads[i].TID == tid.V {
+			return &b.in.Threads[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package waits
+
+import (
+	"cmp"
+	"slices"
+
+	"postmortem/analyzer/facts"
+	"postmortem/coreread/gopoll"
+	"postmortem/coreread/gosync"
+	"postmortem/coreread/image"
+)
+
+// resource is something that goroutines wait for.
+type resource struct {
+	kind facts.ResourceKind
+	at   image.Addr // 0 for what has no address
+	// label tells resources without an address apart: a wait reason in the runtime's words.
+	label string
+	// goroutine is one that waits for it, and g its runtime.g.
+	goroutine uint32
+	g         image.Addr
+	waiters   int
+	poll      *gopoll.Poll
+	holders   []facts.Holder
+	// lane is the queue of those that wait for it, behind that of a sync.RWMutex's
+	// writers for its readers.
+	lane, behind uint32
+	never        bool // nobody will do anything about it
+}
+
+// key tells resources apart: by kind and address, by kind and label, or by the
+// one goroutine that can wait for it.
+type key struct {
+	kind      facts.ResourceKind
+	at        image.Addr
+	label     string
+	goroutine uint32
+}
+
+// edge is a goroutine that waits for a resource.
+type edge struct {
+	goroutine, resource uint32
+	op                  facts.WaitOp
+	selectCase          int32 // -1 for what is no select, and when unknown
+	behind              bool  // a writer who waits for the readers
+}
+
+// kinds are the resources that targets are.
+var kinds = map[gosync.Kind]facts.ResourceKind{
+	gosync.Unknown:   facts.ResourceOther,
+	gosync.Channel:   facts.ResourceChannel,
+	gosync.Mutex:     facts.ResourceMutex,
+	gosync.RWMutex:   facts.ResourceRWMutex,
+	gosync.WaitGroup: facts.ResourceWaitGroup,
+	gosync.Cond:      facts.ResourceCond,
+	gosync.Once:      facts.ResourceOnce,
+	gosync.FD:        facts.ResourceFDLock,
+	gosync.Semaphore: facts.ResourceSemaphore,
+}
+
+// number returns the index of a goroutine in the list; false for one that is not there.
+func (b *book) number(id uint64) (uint32, bool) {
+	i, ok := slices.BinarySearchFunc(b.in.Goroutines.List, int64(id), func(g facts.Goroutine, id int64) int { return cmp.Compare(g.ID, id) })
+	return uint32(i), ok
+}
+
+// id returns the id of a goroutine by its index.
+func (b *book) id(goroutine uint32) int64 { return b.in.Goroutines.List[goroutine].ID }
+
+// resource returns the number of the resource with the key.
+func (b *book) resource(k key, goroutine uint32, g image.Addr) uint32 {
+	i, ok := b.index[k]
+	if !ok {
+		i = uint32(len(b.resources))
+		b.index[k] = i
+		b.resources = append(b.resources, resource{kind: k.kind, at: k.at, label: k.label, goroutine: goroutine, g: g})
+	}
+	return i
+}
+
+// add enters an edge.
+func (b *book) add(e edge) {
+	b.entered[e.goroutine] = true
+	b.edges = append(b.edges, e)
+}
+
+// sortEdges sorts the edges by goroutine, and counts those who wait for each resource.
+func (b *book) sortEdges() {
+	slices.SortStableFunc(b.edges, func(x, y edge) int { return cmp.Compare(x.goroutine, y.goroutine) })
+	last := make([]uint32, len(b.resources)) // the goroutine that was counted last, plus 1
+	for _, e := range b.edges {
+		if last[e.resource] != e.goroutine+1 {
+			last[e.resource] = e.goroutine + 1
+			b.resources[e.resource].waiters++
+		}
+	}
+}
+
+// edgesOf returns the edges of a goroutine.
+func (b *book) edgesOf(goroutine uint32) []edge {
+	from, _ := slices.BinarySearchFunc(b.edges, goroutine, func(e edge, g uint32) int { return cmp.Compare(e.goroutine, g) })
+	to := from
+	for to < len(b.edges) && b.edges[to].goroutine == goroutine {
+		to++
+	}
+	return b.edges[from:to]
+}

@@ -1,0 +1,90 @@
+package waits
+
+import (
+	"context"
+	"fmt"
+
+	"postmortem/analyzer/facts"
+	"postmortem/analyzer/heap"
+	"postmortem/coreread"
+	"postmortem/coreread/gopoll"
+	"postmortem/coreread/gort"
+	"postmortem/coreread/gosync"
+)
+
+// Input is what is known of the process already.
+type Input struct {
+	Snapshot   *coreread.Snapshot
+	Goroutines *facts.Goroutines
+	Threads    []facts.Thread
+	Clocks     *gort.Clocks
+	// Heap is nil when it was not read: then types of objects are not known, and
+	// neither is what refers to a channel.
+	Heap       *heap.Analysis
+	ShowValues bool // paths of sockets are shown
+}
+
+// Describe writes who waits for whom. The problem says why it is nil, or what
+// is missing from it; "" when nothing is.
+func Describe(ctx context.Context, in Input) (*facts.Waits, string) {
+	if in.Goroutines == nil {
+		return nil, "the list of goroutines is not in the core"
+	}
+	b := newBook(in)
+	var problem string
+	if err := b.read(ctx); err != nil {
+		problem = err.Error()
+	}
+	b.hold(ctx)
+	b.connect()
+	return b.facts(ctx), problem
+}
+
+// book is the waits of a process as they are collected.
+type book struct {
+	in      Input
+	process *gort.Process
+	sync    *gosync.Reader // nil when the version's layout is not known
+	poll    *gopoll.Reader
+
+	resources []resource
+	index     map[key]uint32
+	edges     []edge
+	entered   []bool // by index of the goroutine in Goroutines.List
+
+	graph    *Graph
+	solution *Solution
+}
+
+func newBook(in Input) *book {
+	return &book{
+		in: in, process: in.Snapshot.Runtime, index: map[key]uint32{}, entered: make([]bool, len(in.Goroutines.List)),
+	}
+}
+
+// read enters what goroutines wait for.
+func (b *book) read(ctx context.Context) error {
+	var err, syncErr error
+	if b.sync, syncErr = gosync.New(b.process); syncErr == nil {
+		syncErr = b.sync.Waits(ctx, b.enterSync)
+	}
+	if syncErr != nil {
+		err = fmt.Errorf("what goroutines wait for inside of Go: %w", syncErr)
+	}
+	reader, pollErr := gopoll.New(b.process)
+	if pollErr == nil {
+		b.poll = reader
+	} else if err == nil {
+		err = fmt.Errorf("what goroutines wait for outside of Go: %w", pollErr)
+	}
+	b.process.Goroutines(func(g *gort.Goroutine) {
+		if ctx.Err() == nil {
+			b.enterOther(g)
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	b.sortEdges()
+	return err
+}
