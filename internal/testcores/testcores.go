@@ -16,7 +16,7 @@ import (
 // A Core is one committed core with its binary and with what its process printed.
 type Core struct {
 	Name      string   `json:"-"`           // its folder below testdata/cores/dumps
-	Program   string   `json:"program"`     // folder of the scenario programs: small, rich, dies, cgo
+	Program   string   `json:"program"`     // folder of the scenario programs: small, rich, dies, cgo, heap, waits, service
 	Scenario  string   `json:"scenario"`    // the program's argument
 	Go        string   `json:"go"`          // "1.22.12"
 	Variant   string   `json:"variant"`     // key of variants in testdata/cores/generate/cases.go: plain, w, pie, …

@@ -61,6 +61,8 @@ func TestSet(t *testing.T) {
 		"variant plain", "variant w", "variant pie", "variant cgo", "variant cgopie", "variant external", "variant default",
 		"producer kernel", "producer gcore", "producer dlv", "cut", "scenario rich crashserver", "scenario dies overflow", "scenario cgo segv",
 		"scenario heap plain", "scenario heap sweep", "scenario heap mark", "scenario heap profile", "variant pprof",
+		"scenario waits shapes", "scenario waits unprofiled", "scenario waits selectmain", "variant leaks", "variant piew",
+		"scenario service idle", "scenario service hang", "scenario service leak",
 	} {
 		if has[key] == 0 {
 			t.Errorf("no core with %s", key)

@@ -176,6 +176,11 @@ func all() []dumpCase {
 	for _, v := range lastPatches {
 		l = append(l, allOf("waits", v, "plain")...)
 		l = append(l, died("waits", "shapes", v, "w"), died("waits", "shapes", v, "pie"))
+		l = append(l,
+			died("service", "idle", v, "plain").snapshot("gcore"),
+			died("service", "idle", v, "plain").killed(syscall.SIGQUIT),
+			died("service", "hang", v, "plain").killed(syscall.SIGABRT),
+			died("service", "leak", v, "plain").killed(syscall.SIGABRT))
 	}
 	l = append(l, allOf("waits", "1.26.8", "leaks")...)
 	crowd := died("dies", "manygoroutines", "1.27.3", "plain").killed(syscall.SIGQUIT)
@@ -248,6 +253,12 @@ func committedWaits() []dumpCase {
 		died("waits", "selectmain", "1.26.8", "leaks"),
 		died("waits", "selectmain", "1.22.12", "plain"),
 		died("waits", "shapes", "1.24.9", "piew"),
+		died("service", "idle", "1.22.12", "w").killed(syscall.SIGQUIT),
+		died("service", "idle", "1.27.3", "w").snapshot("gcore"),
+		died("service", "hang", "1.22.12", "w").killed(syscall.SIGABRT),
+		died("service", "hang", "1.27.3", "w").killed(syscall.SIGABRT),
+		died("service", "leak", "1.22.12", "w").killed(syscall.SIGABRT),
+		died("service", "leak", "1.27.3", "w").killed(syscall.SIGABRT),
 	)
 }
 

@@ -13,7 +13,8 @@ import (
 // archive is the archive that keeps the binary of a case, "" for a file of its own. The binaries of one program by many Go
 // versions have much in common, which compression finds only if they lie in one file.
 func (c dumpCase) archive() string {
-	if c.Program == "heap" || c.Program == "waits" {
+	switch c.Program {
+	case "heap", "waits", "service":
 		return c.Program
 	}
 	return ""

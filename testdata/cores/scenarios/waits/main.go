@@ -6,6 +6,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,6 +36,9 @@ func usage() {
 
 // shapes starts everything, and the goroutine that will end it.
 func shapes() {
+	for i := 0; i < 3; i++ {
+		spawn(spin)
+	}
 	channels()
 	selects()
 	primitives()
@@ -79,9 +83,9 @@ type account struct{ owner *struct{ name string } }
 func crash() {
 	running("the one that dies", "run")
 	time.Sleep(300 * time.Millisecond)
-	spin()
-	spin()
-	spin()
+	pooled()
+	atomic.StoreInt32(&spinning, 1)
+	time.Sleep(50 * time.Millisecond)
 	var found []int64
 	profiled := false
 	if os.Args[1] != "unprofiled" {
@@ -94,14 +98,19 @@ func crash() {
 //go:noinline
 func nameOf(a *account) string { return a.owner.name }
 
-var spun [8]uint64
+var (
+	spinning int32
+	spun     [8]uint64
+)
 
-// spin keeps a P busy.
+// spin keeps a P busy, when told to. It has to be started before all others: the collector reads the frame of a loop
+// that it has interrupted word by word, and would find what others have left on the stack.
 func spin() {
-	spawn(func() {
-		wait("busy loop", live, "run")
-		for i := uint(0); ; i++ {
-			spun[i%8]++
-		}
-	})
+	wait("busy loop", live, "run")
+	for atomic.LoadInt32(&spinning) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for i := uint(0); ; i++ {
+		spun[i%8]++
+	}
 }
