@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ func Run(ctx context.Context, doc *facts.Document, set []*rule.Rule) {
 // run asks one rule.
 func run(ctx context.Context, doc *facts.Document, r *rule.Rule) (found []facts.Finding, status facts.RuleStatus) {
 	status = facts.RuleStatus{ID: r.ID, Status: facts.RuleClear}
+	if r.Off != "" {
+		status.Status, status.Why = facts.RuleSkipped, r.Off
+		return nil, status
+	}
 	if err := context.Cause(ctx); err != nil && r.Evaluate != nil {
 		status.Status, status.Why = facts.RuleSkipped, err.Error()
 		return nil, status
@@ -45,7 +50,11 @@ func run(ctx context.Context, doc *facts.Document, r *rule.Rule) (found []facts.
 			err = complete(doc, r, &found[i])
 		}
 	}
+	var unknown *rule.UnknownError
 	switch {
+	case errors.As(err, &unknown):
+		status.Status, status.Why = facts.RuleSkipped, unknown.Why
+		return nil, status
 	case err != nil:
 		status.Status, status.Why = facts.RuleFailed, err.Error()
 		return nil, status

@@ -27,9 +27,16 @@ type Rule struct {
 	// not change the document. Parts that it does not need may be nil.
 	Check func(doc *facts.Document) []facts.Finding
 	// Evaluate stands in for Check where a check can fail or take long. Docs may be
-	// set. It ends soon after ctx does.
+	// set. It ends soon after ctx does. An *UnknownError skips the rule.
 	Evaluate func(ctx context.Context, doc *facts.Document) ([]facts.Finding, error)
+	// Off is why the rule is not to be asked; "" when it is.
+	Off string
 }
+
+// UnknownError says that the answer depends on what the document does not know.
+type UnknownError struct{ Why string }
+
+func (e *UnknownError) Error() string { return e.Why }
 
 // Part is a part of the document.
 type Part string
