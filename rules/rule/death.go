@@ -115,3 +115,93 @@ func SentFromOutside(c *facts.Crash) bool {
 	return c.Kind == facts.CrashAbortRequest ||
 		c.Signal != nil && c.Signal.Sender != nil && c.Signal.Sender.Who == facts.SenderOther
 }
+
+// nilMessage is what the runtime says of an access to page zero.
+const nilMessage = "invalid memory address or nil pointer dereference"
+
+// firstPage is where addresses that a nil pointer's fields have end: sigpanic makes
+// a panic of faults below it only (runtime/signal_unix.go).
+const firstPage = 4096
+
+// NilPointer reports whether the process died of a nil pointer: its last panic, or
+// the first of the chain that led to that.
+func NilPointer(c *facts.Crash) bool {
+	if c.Signal != nil && c.Signal.FaultAddress.Known && c.Signal.FaultAddress.V >= firstPage {
+		return false
+	}
+	return MessageHas(c, nilMessage) || len(c.Panics) > 0 && strings.Contains(c.Panics[0].Message.V, nilMessage)
+}
+
+// PanicBrief is a panic's message in the words that people use for it. What the
+// runtime raises itself needs no "panic:" before it.
+func PanicBrief(c *facts.Crash) string {
+	m := Message(c)
+	if m == "" {
+		return "panic"
+	}
+	m, runtimeError := strings.CutPrefix(m, "runtime error: ")
+	switch {
+	case !runtimeError:
+		return "panic: " + m
+	case m != nilMessage:
+		return m
+	case NilPointer(c):
+		return "nil pointer dereference"
+	}
+	return "invalid memory address"
+}
+
+// FirstPanicked is the index of the frame where the first panic of a chain was
+// raised; -1 when there is no chain or the stack does not show it.
+func FirstPanicked(c *facts.Crash) int {
+	if len(c.Panics) < 2 {
+		return -1
+	}
+	last := -1
+	for i, f := range c.Frames {
+		if f != nil && (f.Func == "panic" || f.Func == "runtime.gopanic") {
+			last = i
+		}
+	}
+	if last < 0 {
+		return -1
+	}
+	if _, i := Blame(c.Frames[last+1:]); i >= 0 {
+		return last + 1 + i
+	}
+	return -1
+}
+
+// FatalBrief is a fatal error's message; "fault" alone would say nothing.
+func FatalBrief(c *facts.Crash) string {
+	m := Message(c)
+	switch {
+	case m == "":
+		return "fatal error"
+	case m == "fault" && c.Signal != nil && c.Signal.FaultAddress.Known:
+		return fmt.Sprintf("%s at %#x", SignalName(c.Signal), uint64(c.Signal.FaultAddress.V))
+	}
+	return "fatal error: " + m
+}
+
+// SignalName is "SIGSEGV".
+func SignalName(s *facts.Signal) string {
+	switch {
+	case s == nil:
+		return "a signal"
+	case s.Name.Known:
+		return s.Name.V
+	}
+	return fmt.Sprintf("signal %d", s.Number)
+}
+
+// HitByChance reports whether a signal was sent to the process as a whole, by kill
+// and not by raise or abort, so that any of its threads may have got it.
+func HitByChance(s *facts.Signal) bool {
+	const siUser, siQueue = 0, -1
+	if s == nil || s.Sender == nil {
+		return false
+	}
+	return s.Sender.Who == facts.SenderOther ||
+		s.Sender.Who == facts.SenderSelf && s.Code.Known && (s.Code.V == siUser || s.Code.V == siQueue)
+}
