@@ -26,6 +26,9 @@ type Defer struct {
 	// wrapper itself when that one is called indirectly.
 	Func string
 	PC   image.Addr // entry of the deferred function or its wrapper
+	// Closure is the function value: its first word is PC, and behind it lies what
+	// the function or wrapper captured.
+	Closure image.Addr
 	// File and Line are where that function or wrapper is declared: of a function
 	// literal and of a wrapper this is the defer statement itself.
 	File string
@@ -79,6 +82,23 @@ func (p *Process) Defers(g *Goroutine, s *Stack) ([]Defer, error) {
 	return w.found, nil
 }
 
+// DefersIn is Defers for a goroutine whose frames are known already: those that
+// defer anything, in any order. By is not filled in.
+func (p *Process) DefersIn(g *Goroutine, frames []Frame) ([]Defer, error) {
+	w := deferWalk{p: p, g: g}
+	if g.Defers != 0 {
+		w.list(g.Defers)
+	}
+	for _, f := range frames {
+		w.frame(f)
+	}
+	slices.SortStableFunc(w.found, func(a, b Defer) int { return cmp.Compare(a.SP, b.SP) })
+	if w.err != nil {
+		return w.found, fmt.Errorf("deferred calls of goroutine %d: %w", g.ID, w.err)
+	}
+	return w.found, nil
+}
+
 // deferWalk collects the deferred calls of a goroutine.
 type deferWalk struct {
 	p     *Process
@@ -106,7 +126,7 @@ func (w *deferWalk) add(closure, sp image.Addr, kind DeferKind) bool {
 		return true
 	}
 	w.found = append(w.found, Defer{
-		Func: target.name, PC: target.entry, File: target.file, Line: target.line, SP: sp, Kind: kind,
+		Func: target.name, PC: target.entry, Closure: closure, File: target.file, Line: target.line, SP: sp, Kind: kind,
 	})
 	return true
 }
