@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"postmortem/analyzer/facts"
+	"postmortem/coreread/image"
 )
 
 // facts writes the document's part.
@@ -39,6 +40,10 @@ type describer struct {
 	named  []bool   // by resource: whether it is listed
 	shown  map[uint32]*facts.Resource
 	owners []uint32 // by lane: the resource
+
+	names     *namer
+	referrers *referrers
+	waiting   map[uint32]map[int64]bool // by listed channel: the goroutines that wait for it
 }
 
 // number gives the resources their order and IDs.
@@ -101,6 +106,7 @@ func (d *describer) headResources(h *Head) []uint32 {
 
 func (d *describer) describeResources(doc *facts.Waits) {
 	d.shown = map[uint32]*facts.Resource{}
+	d.prepare()
 	for _, i := range d.order {
 		if d.named[i] {
 			doc.Resources = append(doc.Resources, d.resourceFacts(i))
@@ -111,6 +117,27 @@ func (d *describer) describeResources(doc *facts.Waits) {
 		if d.named[i] {
 			d.shown[i] = &doc.Resources[n]
 			n++
+		}
+	}
+}
+
+// prepare finds what refers to the listed resources.
+func (d *describer) prepare() {
+	d.names = newNamer(d.in)
+	d.waiting = map[uint32]map[int64]bool{}
+	var at []image.Addr
+	for i := range d.resources {
+		if r := &d.resources[i]; d.named[i] && r.at != 0 && r.kind != facts.ResourcePoll {
+			at = append(at, r.at)
+			if r.kind == facts.ResourceChannel {
+				d.waiting[uint32(i)] = make(map[int64]bool, r.waiters)
+			}
+		}
+	}
+	d.referrers = d.names.findReferrers(at)
+	for _, e := range d.edges {
+		if w := d.waiting[e.resource]; w != nil {
+			w[d.id(e.goroutine)] = true
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package waits
 
 import (
+	"strings"
+
 	"postmortem/analyzer/facts"
 	"postmortem/coreread/gopoll"
 	"postmortem/coreread/gosync"
@@ -17,7 +19,7 @@ func (d *describer) resourceFacts(i uint32) facts.Resource {
 	}
 	switch r.kind {
 	case facts.ResourceChannel:
-		out.Channel = d.channel(r.at)
+		d.describeChannel(i, &out)
 	case facts.ResourceMutex, facts.ResourceOnce, facts.ResourceRWMutex:
 		out.Lock = d.lock(r)
 	case facts.ResourceWaitGroup:
@@ -25,13 +27,52 @@ func (d *describer) resourceFacts(i uint32) facts.Resource {
 			out.WaitGroup = &facts.WaitGroupState{Counter: int64(s.Counter), Waiters: int64(s.Waiters)}
 		}
 	case facts.ResourcePoll:
-		out.Poll = d.pollState(r)
+		d.describePoll(r, &out)
 	case facts.ResourceSleep:
 		out.Timer = d.sleep(r)
 	case facts.ResourceSyscall:
-		out.Syscall = &facts.SyscallState{}
+		out.Syscall = d.syscall(r)
+	}
+	if typ, ok := objectTypes[r.kind]; ok {
+		out.Type = facts.Some(typ)
+		d.name(r.at, typ, &out)
+	}
+	if r.label != "" {
+		out.Name = facts.Some(r.label)
 	}
 	return out
+}
+
+// name names an object by what it lies in, or by what leads to it.
+func (d *describer) name(at image.Addr, typ string, out *facts.Resource) {
+	name, ok := d.names.place(at, typ)
+	if !ok {
+		name, ok = d.names.byReference(d.referrers.of(at))
+	}
+	out.Name = facts.Maybe[string]{V: name, Known: ok}
+}
+
+// atomicValue is the field in which an atomic.Value has what it holds.
+const atomicValue = ".v"
+
+// describeChannel describes a channel, what leads to it, and the context that it is of.
+func (d *describer) describeChannel(i uint32, out *facts.Resource) {
+	at := d.resources[i].at
+	refs := d.referrers.of(at)
+	if name, ok := d.names.byReference(refs); ok {
+		out.Name = facts.Some(strings.TrimSuffix(name, atomicValue))
+	}
+	out.Channel = d.channel(at)
+	if out.Channel == nil {
+		return
+	}
+	if out.Channel.Element.Known {
+		out.Type = facts.Some("chan " + out.Channel.Element.V)
+	}
+	if refs != nil {
+		out.Channel.ReferencedBy, out.Channel.ReferencedByTotal = d.referrerFacts(refs, d.waiting[i])
+		out.Context = d.context(at, refs)
+	}
 }
 
 func (d *describer) channel(at image.Addr) *facts.ChannelState {
@@ -40,7 +81,7 @@ func (d *describer) channel(at image.Addr) *facts.ChannelState {
 		return nil
 	}
 	out := &facts.ChannelState{
-		Length: s.Len, Capacity: s.Cap, Closed: s.Closed, Senders: s.Senders.Count, Receivers: s.Receivers.Count,
+		Element: d.element(s.ElemType), Length: s.Len, Capacity: s.Cap, Closed: s.Closed, Senders: s.Senders.Count, Receivers: s.Receivers.Count,
 	}
 	if d.poll != nil {
 		if t, ok := d.poll.ChannelTimer(at); ok {
@@ -48,6 +89,11 @@ func (d *describer) channel(at image.Addr) *facts.ChannelState {
 		}
 	}
 	return out
+}
+
+func (d *describer) element(descriptor image.Addr) facts.Maybe[string] {
+	name, ok := d.names.typeName(descriptor)
+	return facts.Maybe[string]{V: name, Known: ok}
 }
 
 func (d *describer) timer(t *gopoll.Timer) *facts.TimerState {
@@ -105,15 +151,4 @@ func (d *describer) lock(r *resource) *facts.LockState {
 		return nil
 	}
 	return &facts.LockState{Locked: m.Locked, Starving: m.Starving, Woken: m.Woken, Waiters: int64(m.Waiters)}
-}
-
-func (d *describer) pollState(r *resource) *facts.PollState {
-	if r.poll == nil {
-		return nil
-	}
-	p := r.poll
-	return &facts.PollState{
-		FD: facts.Maybe[int64]{V: p.FD, Known: p.FDKnown}, Closing: p.Closing,
-		ReadDeadlineNS: d.fromNow(p.ReadDeadline), WriteDeadlineNS: d.fromNow(p.WriteDeadline),
-	}
 }

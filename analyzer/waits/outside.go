@@ -1,0 +1,106 @@
+package waits
+
+import (
+	"postmortem/analyzer/facts"
+	"postmortem/coreread/gopoll"
+)
+
+// describePoll describes a file descriptor that goroutines wait for in the poller.
+func (d *describer) describePoll(r *resource, out *facts.Resource) {
+	if r.poll == nil {
+		return
+	}
+	out.Poll = d.pollState(r.poll)
+	g, err := d.process.GoroutineAt(r.g)
+	if err != nil {
+		return
+	}
+	owner, ok := d.poll.Owner(&g, r.poll)
+	if !ok {
+		return
+	}
+	d.describeOwner(&owner, out.Poll)
+	if typ := ownerType(&owner, out.Poll); typ != "" {
+		out.Type = facts.Some(typ)
+	}
+}
+
+func (d *describer) pollState(p *gopoll.Poll) *facts.PollState {
+	return &facts.PollState{
+		FD: facts.Maybe[int64]{V: p.FD, Known: p.FDKnown}, Closing: p.Closing,
+		ReadDeadlineNS: d.fromNow(p.ReadDeadline), WriteDeadlineNS: d.fromNow(p.WriteDeadline),
+	}
+}
+
+// describeOwner says which connection a descriptor is.
+func (d *describer) describeOwner(owner *gopoll.FD, out *facts.PollState) {
+	if owner.File {
+		return
+	}
+	n, err := d.poll.Net(owner.Addr)
+	if err != nil {
+		return
+	}
+	out.Network = facts.Some(n.Network)
+	out.Listening = facts.Some(n.Listening())
+	out.Local, out.Remote = d.address(&n.Local), d.address(&n.Remote)
+}
+
+// address writes an address; paths of sockets are hidden by default.
+func (d *describer) address(a *gopoll.NetAddr) facts.Maybe[string] {
+	if s := a.String(); s != "" && (a.Name == "" || d.in.ShowValues) {
+		return facts.Some(s)
+	}
+	return facts.Maybe[string]{}
+}
+
+// connectionTypes are the types of package net's connections, by network without
+// the version of IP.
+var connectionTypes = map[string]struct{ connection, listener string }{
+	"tcp": {"*net.TCPConn", "*net.TCPListener"}, "udp": {"*net.UDPConn", ""}, "ip": {"*net.IPConn", ""},
+	"unix": {"*net.UnixConn", "*net.UnixListener"}, "unixgram": {"*net.UnixConn", ""}, "unixpacket": {"*net.UnixConn", "*net.UnixListener"},
+}
+
+// ownerType returns the type that a program has a descriptor as; "" when unknown.
+func ownerType(owner *gopoll.FD, p *facts.PollState) string {
+	if owner.File {
+		return "*os.File"
+	}
+	if !p.Network.Known {
+		return ""
+	}
+	network := p.Network.V
+	for i, c := range network {
+		if c == ':' || c == '4' || c == '6' {
+			network = network[:i]
+			break
+		}
+	}
+	if t := connectionTypes[network]; p.Listening.V && t.listener != "" {
+		return t.listener
+	} else {
+		return t.connection
+	}
+}
+
+// syscall describes the system call that a goroutine is in.
+func (d *describer) syscall(r *resource) *facts.SyscallState {
+	out := &facts.SyscallState{}
+	tid := d.in.Goroutines.List[r.goroutine].Thread
+	t, ok := d.process.ThreadOf(tid.V)
+	if !tid.Known || !ok {
+		return out
+	}
+	call, ok := d.process.SystemCall(t)
+	if !ok {
+		return out
+	}
+	out.Number = facts.Some(int64(call.Number))
+	if call.Name != "" {
+		out.Name = facts.Some(call.Name)
+	}
+	if fd, ok := call.FD(); ok {
+		out.FD = facts.Some(fd)
+	}
+	return out
+}
