@@ -1,0 +1,39 @@
+package slowpeer
+
+import (
+	"testing"
+
+	"postmortem/analyzer/facts"
+	"postmortem/rules/ruletest"
+)
+
+// asked has n goroutines in a function that wait for one address.
+func asked(n int, functions ...string) *facts.Document {
+	doc := ruletest.Waiting()
+	g := ruletest.AddGroup(doc, n, "IO wait", facts.QuadrantNetpoll, "main.handle", functions...)
+	first := g.GoidRanges[0][0]
+	for i := range n {
+		ruletest.AddResource(doc, facts.Resource{Kind: facts.ResourcePoll, WaiterCount: 1, Holders: []facts.Holder{},
+			Poll: &facts.PollState{FD: facts.Some(int64(300 + i)), Network: facts.Some("tcp"), Remote: facts.Some("10.0.0.9:5432"), Listening: facts.Some(false)}}, facts.OpRead)
+		doc.Waits.Edges = append(doc.Waits.Edges, facts.WaitEdge{Goroutine: first + int64(i), Resource: len(doc.Waits.Resources), Op: facts.OpRead})
+	}
+	return doc
+}
+
+func TestFiresOnADatabase(t *testing.T) {
+	f := ruletest.Fires(t, Rule, asked(25, "net.(*conn).Read", "main.query"))
+	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)
+	ruletest.Says(t, f, "25 goroutines wait for 10.0.0.9:5432 (tcp)", "fd 300, no read deadline")
+}
+
+func TestFiresOnAPoolThatIsAsked(t *testing.T) {
+	doc := asked(250, "net.(*conn).Read", "net/http.(*persistConn).readLoop")
+	ruletest.Clear(t, Rule, doc) // nobody asks
+	ruletest.AddGroup(doc, 240, "select", facts.QuadrantChannel, "net/http.(*Server).Serve", "net/http.(*persistConn).roundTrip", "main.proxy")
+	ruletest.Is(t, ruletest.Fires(t, Rule, doc), facts.SeverityError, facts.ConfidenceLikely)
+}
+
+func TestClearOnAServersClients(t *testing.T) {
+	ruletest.Clear(t, Rule, ruletest.Waiting())
+	ruletest.Clear(t, Rule, asked(19, "net.(*conn).Read", "main.query"))
+}
