@@ -12,7 +12,10 @@ type ChannelState struct {
 	Closed   bool
 	ElemType image.Addr // its type descriptor
 	ElemSize uint16     // bytes
-	Timer    image.Addr // runtime.timer that sends on it, 0 for none; before Go 1.23 always
+	// Timer is the runtime.timer that sends on it. It is 0 where there is none, before
+	// Go 1.23, and before Go 1.27 in programs that have asynctimerchan=1, which is all
+	// whose go.mod says less than 1.23.
+	Timer image.Addr
 	// Senders and Receivers are those that wait.
 	Senders, Receivers Queue
 }

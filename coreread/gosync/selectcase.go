@@ -46,12 +46,8 @@ type selectFrame struct {
 // w.Cases is set where the number of all cases is known.
 func (r *Reader) findCases(g *gort.Goroutine, w *Wait) bool {
 	f, ok := r.selectFrame(g)
-	if !ok || !r.readCases(f.cases, len(r.entries)) {
+	if !ok || len(r.entries) == 0 || !r.readCases(f.cases, len(r.entries)) {
 		return false
-	}
-	if len(r.entries) == 0 {
-		w.Cases = r.countNilCases(f)
-		return w.Cases > 0
 	}
 	slices.SortFunc(r.cases, compareCases)
 	slices.SortFunc(r.entries, compareCases)
@@ -104,18 +100,34 @@ func (r *Reader) selectFrame(g *gort.Goroutine) (s selectFrame, found bool) {
 }
 
 // countCases returns how many cases a select has, whose targets have their case
-// each and are in the order of g.waiting; -1 when unknown. The frame must also hold
-// the address where those cases stand in that order.
+// each and are in the order of g.waiting; -1 when that is not to be seen. The frame
+// holds the number, order0, and the address behind that many entries of two bytes
+// there, at which the cases stand in that order. Of these only the last is moved
+// with the stack, as is cas0.
 func (r *Reader) countCases(f selectFrame, targets []Target) int {
-	last := 0
+	r.words = r.words[:0]
+	for at := f.body.Start; at+8 <= f.body.End && len(r.words) < maxSelectWords; at += 8 {
+		if v, ok := r.memory.word(at); ok {
+			r.words = append(r.words, v)
+		}
+	}
+	least := uint64(1)
 	for _, t := range targets {
-		last = max(last, t.Case)
+		least = max(least, uint64(t.Case)+1)
 	}
-	n := r.count(f, last+1)
-	if n > 0 && !slices.ContainsFunc(r.words, func(v uint64) bool { return r.isOrder(image.Addr(v), targets) }) {
-		return -1
+	for _, moved := range r.words {
+		if !r.isOrder(image.Addr(moved), targets) {
+			continue
+		}
+		for _, before := range r.words {
+			n, distance := (before-uint64(f.order))/2, moved-before
+			if n >= least && n <= maxCases && slices.Contains(r.words, n) &&
+				(distance == 0 || slices.Contains(r.words, uint64(f.cases)-distance)) {
+				return int(n)
+			}
+		}
 	}
-	return n
+	return -1
 }
 
 // isOrder reports whether the cases of the targets stand at the address.
@@ -133,41 +145,9 @@ func (r *Reader) isOrder(at image.Addr, targets []Target) bool {
 	return true
 }
 
-// countNilCases returns how many cases a select has of which none has a channel;
-// -1 when unknown.
-func (r *Reader) countNilCases(f selectFrame) int {
-	n := r.count(f, 1)
-	for i := range max(n, 0) {
-		if v, ok := r.memory.word(f.cases + image.Addr(uint64(i)*r.offsets.caseBytes+r.offsets.caseChan)); !ok || v != 0 {
-			return -1
-		}
-	}
-	return n
-}
-
 // maxSelectWords is how many words of the frame of runtime.selectgo are looked
 // at: it has about forty.
 const maxSelectWords = 128
-
-// count returns how many cases a select has, at least so many; -1 when that is not
-// to be seen. The frame holds the number, and order0 as well as the address behind
-// that many entries of two bytes there, both as they were before the stack was moved
-// if it was. It leaves the frame's words in r.words.
-func (r *Reader) count(f selectFrame, least int) int {
-	r.words = r.words[:0]
-	for at := f.body.Start; at+8 <= f.body.End && len(r.words) < maxSelectWords; at += 8 {
-		if v, ok := r.memory.word(at); ok {
-			r.words = append(r.words, v)
-		}
-	}
-	for _, v := range r.words {
-		n := (v - uint64(f.order)) / 2
-		if n >= uint64(least) && n <= maxCases && v%2 == uint64(f.order)%2 && slices.Contains(r.words, n) {
-			return int(n)
-		}
-	}
-	return -1
-}
 
 // sidesOfCases tells senders from receivers: the first cases send. Where a sudog
 // at the end of its queue says otherwise, the queues decide.

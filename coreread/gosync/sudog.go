@@ -1,7 +1,7 @@
 package gosync
 
 import (
-	"fmt"
+	"errors"
 
 	"postmortem/coreread/image"
 )
@@ -55,10 +55,12 @@ type circle struct {
 	steps, power int
 }
 
+var errCircle = errors.New("a queue runs in a circle")
+
 // check is called with every record of a list.
 func (c *circle) check(at image.Addr) error {
 	if at == c.known && c.steps > 0 {
-		return fmt.Errorf("the list runs in a circle at %v", at)
+		return errCircle
 	}
 	if c.steps++; c.steps >= c.power {
 		c.known, c.power = at, 2*c.steps

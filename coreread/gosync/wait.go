@@ -78,7 +78,7 @@ type Wait struct {
 	// addresses. There is none for SelectNone, NilSend and NilReceive.
 	Targets []Target
 	// Cases is how many cases a Select has, those with nil channels included; -1
-	// when its cases were not found, 0 for what is no Select.
+	// when unknown, as where no case has a channel, and 0 for what is no Select.
 	Cases int
 	// Doubt says why Targets may not be all, or not what it waits for; nil when they are.
 	Doubt error

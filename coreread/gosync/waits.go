@@ -150,7 +150,7 @@ func (r *Reader) Of(g *gort.Goroutine, w *Wait) bool {
 func (r *Reader) channels(g *gort.Goroutine, w *Wait) {
 	isSelect := w.Op == Select
 	r.entries = r.entries[:0]
-	head, _ := r.memory.word(g.Addr + image.Addr(r.offsets.waiting))
+	head, read := r.memory.word(g.Addr + image.Addr(r.offsets.waiting))
 	err := r.list(image.Addr(head), r.offsets.sudog.waitlink, func(at image.Addr, s sudog) error {
 		if s.g != g.Addr || s.c == 0 || !isSelect && len(w.Targets) == 1 {
 			return errSudogs
@@ -163,9 +163,11 @@ func (r *Reader) channels(g *gort.Goroutine, w *Wait) {
 		return nil
 	})
 	switch {
+	case errors.Is(err, errCircle):
+		w.Targets, w.Doubt = w.Targets[:0], err // some are there twice
 	case err != nil:
 		w.Doubt = errSudogs
-	case len(w.Targets) == 0 && !isSelect:
+	case !read || len(w.Targets) == 0 && !isSelect:
 		w.Doubt = errNoSudog
 	}
 	if !isSelect {
@@ -175,9 +177,7 @@ func (r *Reader) channels(g *gort.Goroutine, w *Wait) {
 	if err == nil && r.findCases(g, w) {
 		return
 	}
-	if r.findSides(w); len(w.Targets) == 0 && w.Doubt == nil {
-		w.Doubt = errNoSudog // or all its cases have nil channels
-	}
+	r.findSides(w) // without a target, all its cases have nil channels
 }
 
 // own returns the sudog in g.waiting of a goroutine that waits for something
