@@ -131,7 +131,10 @@ func compareWithPrint(t *testing.T, snap *coreread.Snapshot, text string, maxPro
 
 // sameState reports whether a goroutine stands in the core as it was printed.
 func sameState(b *traceback.Block, g *walked) bool {
-	if g.Status == layout.GWaiting && g.WaitReason != "" {
+	if b.Leaked != (g.Status == layout.GLeaked) {
+		return false
+	}
+	if (g.Status == layout.GWaiting || g.Status == layout.GLeaked) && g.WaitReason != "" {
 		return b.Status == g.WaitReason
 	}
 	return b.Status == g.Status.String()
