@@ -139,11 +139,11 @@ func (a *author) finding(f *facts.Finding) []block {
 	}
 	lines := a.evidenceOf(f)
 	for _, s := range f.NextSteps[:min(shownNextSteps, len(f.NextSteps))] {
-		who := "On call: "
+		who := "On call:"
 		if s.Who == facts.WhoDeveloper {
-			who = "Developer: "
+			who = "Developer:"
 		}
-		lines = append(lines, say(bold(who), oneLine(s.Action, evidenceWidth)))
+		lines = append(lines, say(bold(who), " ", oneLine(s.Action, evidenceWidth)))
 	}
 	if len(lines) > 0 {
 		out = append(out, lines)
