@@ -1,0 +1,345 @@
+package locks
+
+import (
+	"slices"
+	"sort"
+
+	"postmortem/coreread/exe"
+	"postmortem/coreread/image"
+)
+
+// flow is the code of one function and what is known where its blocks begin.
+type flow struct {
+	program *program
+	fn      exe.Func
+	entry   image.Addr
+	end     image.Addr
+	code    []instruction
+	values  *values
+	frame   frameShape
+
+	starts []int // first instruction of each block
+	in     []*state
+	visits []int
+
+	// fast are the atomic instructions that are the fast path of a lock.
+	fast map[image.Addr]action
+	// unlocks are the places that give back what was taken at a place.
+	unlocks map[image.Addr][]image.Addr
+	effects []holding // when it returns, addresses in terms of its entry
+	returns bool
+	// indirect are the calls of code that the function alone does not tell.
+	indirect []indirectCall
+	depth    int  // calls below that are looked into
+	lost     bool // the analysis was given up: nothing is known
+	locking  bool // the function takes or gives back locks
+}
+
+// indirectCall is a call through an address.
+type indirectCall struct {
+	target value
+	regs   map[reg]value
+}
+
+// maxIndirect bounds the calls through addresses that are kept: wrappers have one.
+const maxIndirect = 4
+
+// action is what a piece of code does to a lock.
+type action struct {
+	kind  Kind
+	give  bool
+	try   bool
+	slow  bool  // the slow path: it takes the lock that the fast path did not get
+	below int64 // how far above the lock's address the operand lies
+}
+
+// maxInstructions bounds the functions that are analysed, maxVisits how often a
+// block is, until its state settles.
+const (
+	maxInstructions = 1 << 16
+	maxVisits       = 40
+)
+
+// analyse follows the values and locks through the function's code.
+func (f *flow) analyse(depth int) {
+	f.depth = depth
+	f.split()
+	for range 2 {
+		// The first round finds the fast paths by the slow ones behind them.
+		f.in, f.visits = make([]*state, len(f.starts)), make([]int, len(f.starts))
+		f.unlocks = make(map[image.Addr][]image.Addr)
+		f.effects, f.indirect, f.returns = nil, nil, false
+		known := len(f.fast)
+		f.run()
+		if f.lost || len(f.fast) == known {
+			return
+		}
+	}
+}
+
+// split finds where blocks begin.
+func (f *flow) split() {
+	starts := map[int]bool{0: true}
+	for n := range f.code {
+		i := &f.code[n]
+		if i.op == opJump || i.op == opBranch {
+			if at := f.at(i.target); at >= 0 {
+				starts[at] = true
+			}
+		}
+		if (i.op == opBranch || i.ends()) && n+1 < len(f.code) {
+			starts[n+1] = true
+		}
+		if i.op == opJumpAt {
+			for _, target := range f.table(n) {
+				starts[f.at(target)] = true
+			}
+		}
+	}
+	f.starts = f.starts[:0]
+	for n := range starts {
+		f.starts = append(f.starts, n)
+	}
+	sort.Ints(f.starts)
+}
+
+// at returns the number of the instruction at the address, -1 for none.
+func (f *flow) at(pc image.Addr) int {
+	n := sort.Search(len(f.code), func(n int) bool { return f.code[n].pc >= pc })
+	if n == len(f.code) || f.code[n].pc != pc {
+		return -1
+	}
+	return n
+}
+
+func (f *flow) block(n int) int {
+	return sort.Search(len(f.starts), func(b int) bool { return f.starts[b] > n }) - 1
+}
+
+// maxTable bounds a table of jumps.
+const maxTable = 1 << 10
+
+// table returns where the jump number n may go: by a table of addresses whose own
+// is taken just before.
+func (f *flow) table(n int) (targets []image.Addr) {
+	for k := n - 1; k >= 0 && k > n-8; k-- {
+		i := &f.code[k]
+		if i.op != opAddress || !i.memory || i.base != noReg || i.index != noReg {
+			continue
+		}
+		c := f.program.image.Cursor()
+		for at := image.Addr(i.disp); len(targets) < maxTable; at += 8 {
+			target := c.Addr(at)
+			if c.Err() != nil || target < f.entry || target >= f.end || f.at(target) < 0 {
+				break
+			}
+			targets = append(targets, target)
+		}
+		return targets
+	}
+	return nil
+}
+
+func (f *flow) run() {
+	first := &state{}
+	for r := range first.regs {
+		first.regs[r] = f.values.of(expression{kind: onEntry, n: int64(r)})
+	}
+	first.regs[f.program.stackPointer] = f.values.of(expression{kind: frameAt})
+	f.in[0] = first
+	work := []int{0}
+	for len(work) > 0 {
+		slices.Sort(work)
+		b := work[0]
+		work = work[1:]
+		if f.visits[b]++; f.visits[b] > maxVisits {
+			f.lost = true
+			return
+		}
+		f.through(b, func(to int, s *state) {
+			to, s = f.thread(to, s)
+			if f.enter(to, s) && !slices.Contains(work, to) {
+				work = append(work, to)
+			}
+		})
+	}
+}
+
+// maxThread bounds the branches that one way takes at once.
+const maxThread = 4
+
+// thread follows branches whose outcome is known on the way that leads there: a
+// bool that is stored on two ways and tested where they meet.
+func (f *flow) thread(to int, s *state) (int, *state) {
+	for range maxThread {
+		n := f.starts[to]
+		if n+1 >= len(f.code) || f.code[n].op != opTest || f.code[n+1].op != opBranch || f.code[n+1].imm != 0 {
+			break
+		}
+		e := f.values.list[s.regs[f.code[n].dst]]
+		if s.regs[f.code[n].dst] == 0 || e.kind != constant {
+			break
+		}
+		next := n + 2
+		if (e.n&0xff == 0) == f.code[n+1].ifZero {
+			next = f.at(f.code[n+1].target)
+		}
+		if next < 0 || next >= len(f.code) || f.starts[f.block(next)] != next {
+			break
+		}
+		s = s.copy()
+		s.test = s.regs[f.code[n].dst]
+		to = f.block(next)
+	}
+	return to, s
+}
+
+// enter merges a state into that of a block; false when it knows it all.
+func (f *flow) enter(to int, s *state) bool {
+	if f.in[to] == nil {
+		f.in[to] = s.copy()
+		return true
+	}
+	return f.in[to].join(f.values, int64(to), s)
+}
+
+// through runs a block, and calls next for each way out of it.
+func (f *flow) through(b int, next func(to int, s *state)) {
+	s := f.in[b].copy()
+	m := machine{f: f, s: s}
+	end := len(f.code)
+	if b+1 < len(f.starts) {
+		end = f.starts[b+1]
+	}
+	for n := f.starts[b]; n < end; n++ {
+		i := &f.code[n]
+		switch i.op {
+		case opJump:
+			if at := f.at(i.target); at >= 0 {
+				next(f.block(at), s)
+			} else {
+				m.call(i, i.target) // a call that does not come back here
+				m.leave()
+			}
+			return
+		case opJumpAt:
+			for _, target := range f.table(n) {
+				next(f.block(f.at(target)), s.copy())
+			}
+			return
+		case opBranch:
+			taken := s.copy()
+			if i.imm == 0 {
+				m.known(taken, i.ifZero)
+				m.known(s, !i.ifZero)
+			}
+			if at := f.at(i.target); at >= 0 {
+				next(f.block(at), taken)
+			}
+			if n+1 < len(f.code) {
+				next(f.block(n+1), s)
+			}
+			return
+		case opReturn:
+			m.leave()
+			return
+		case opTrap:
+			return
+		}
+		if !m.step(i) {
+			return
+		}
+	}
+	if end < len(f.code) {
+		next(b+1, s)
+	}
+}
+
+// view is what is known of a frame that stands at one place of the function.
+type view struct {
+	flow *flow
+	state
+	at int // instruction: the call under way, or the one to come
+}
+
+// view returns what is known where a frame stands: at the call that returns to pc,
+// or when exact before the instruction there. It is nil when nothing is.
+func (f *flow) view(pc image.Addr, exact bool) *view {
+	if f.lost {
+		return nil
+	}
+	n := f.at(pc)
+	if !exact {
+		n = sort.Search(len(f.code), func(n int) bool { return f.code[n].pc >= pc }) - 1
+		if n < 0 || f.code[n].next != pc || f.code[n].op != opCall && f.code[n].op != opCallAt {
+			return nil
+		}
+	}
+	if n < 0 {
+		return nil
+	}
+	b := f.block(n)
+	if f.in[b] == nil {
+		return nil
+	}
+	m := machine{f: f, s: f.in[b].copy(), replay: true}
+	for k := f.starts[b]; k < n; k++ {
+		if !m.step(&f.code[k]) {
+			return nil
+		}
+	}
+	if i := &f.code[n]; !exact && i.op == opCall {
+		m.during(i)
+	}
+	return &view{flow: f, state: *m.s, at: n}
+}
+
+// givesBack reports whether every way from an instruction on, that comes to an
+// end, gives back what was taken at a place, and one place where it does.
+func (f *flow) givesBack(n int, taken image.Addr) (where image.Addr, always bool) {
+	sites := f.unlocks[taken]
+	if len(sites) == 0 {
+		return 0, false
+	}
+	always = true
+	seen := make(map[int]bool)
+	work := []int{n + 1}
+	for len(work) > 0 {
+		n := work[len(work)-1]
+		work = work[:len(work)-1]
+	block:
+		for ; n < len(f.code) && !seen[n]; n++ {
+			seen[n] = true
+			i := &f.code[n]
+			if slices.Contains(sites, i.pc) {
+				if where == 0 || i.pc < where {
+					where = i.pc
+				}
+				break
+			}
+			switch i.op {
+			case opReturn, opJumpAt:
+				always = false
+				break block
+			case opJump:
+				if at := f.at(i.target); at >= 0 {
+					work = append(work, at)
+				} else {
+					always = false
+				}
+				break block
+			case opBranch:
+				if at := f.at(i.target); at >= 0 {
+					work = append(work, at)
+				}
+			case opTrap:
+				break block
+			case opCall:
+				if c := f.program.callee(i.target); c.noReturn || c.recovers {
+					break block
+				}
+			}
+		}
+	}
+	return where, always
+}
