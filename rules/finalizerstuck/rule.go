@@ -73,7 +73,7 @@ func finding(doc *facts.Document, g *facts.Group, at, in int) facts.Finding {
 	}
 	if h := doc.Heap; h != nil && h.Waste != nil && h.Waste.FinalizerOnly != nil && h.Waste.FinalizerOnly.Objects > 0 {
 		w := h.Waste.FinalizerOnly
-		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "heap", Text: fmt.Sprintf("%s (%s) are kept by nothing but finalizers and cleanups", rule.Plural(w.Objects, "object"), rule.Size(w.Bytes)), Ref: "/heap/waste/finalizer_only"})
+		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "heap", Text: fmt.Sprintf("nothing but finalizers and cleanups keeps %s (%s)", rule.Plural(w.Objects, "object"), rule.Size(w.Bytes)), Ref: "/heap/waste/finalizer_only"})
 	}
 	return f
 }

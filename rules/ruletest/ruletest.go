@@ -26,7 +26,7 @@ func Above(a, b facts.Severity) bool {
 // Fires asks the rule, which has to find exactly one thing, and returns that.
 func Fires(t testing.TB, r *rule.Rule, doc *facts.Document) *facts.Finding {
 	t.Helper()
-	found := ask(t, r, doc)
+	found := Ask(t, r, doc)
 	if len(found) != 1 {
 		t.Fatalf("%s finds %d things, want one: %+v", r.ID, len(found), found)
 	}
@@ -36,7 +36,7 @@ func Fires(t testing.TB, r *rule.Rule, doc *facts.Document) *facts.Finding {
 // Clear asks the rule, which has to find nothing.
 func Clear(t testing.TB, r *rule.Rule, doc *facts.Document) {
 	t.Helper()
-	for _, f := range ask(t, r, doc) {
+	for _, f := range Ask(t, r, doc) {
 		t.Errorf("%s finds %q, want nothing", r.ID, f.Title)
 	}
 }
@@ -70,9 +70,9 @@ func Says(t testing.TB, f *facts.Finding, parts ...string) {
 	}
 }
 
-// ask runs the rule on the document and checks what it finds; a part of the document
+// Ask runs the rule on the document and checks what it finds; a part of the document
 // that the rule needs has to be there.
-func ask(t testing.TB, r *rule.Rule, doc *facts.Document) []facts.Finding {
+func Ask(t testing.TB, r *rule.Rule, doc *facts.Document) []facts.Finding {
 	t.Helper()
 	if part := r.Missing(doc); part != "" {
 		t.Fatalf("%s needs the part %q, which the document lacks", r.ID, part)
