@@ -49,6 +49,8 @@ func (a NetAddr) String() string {
 
 // addrForm is how a dynamic type of net.Addr holds an address. Offsets are bytes.
 type addrForm struct {
+	err            error  // why there is none
+	of             string // interface type: "net.Addr"
 	name           string // "*net.TCPAddr"
 	known          bool
 	size           uint64
@@ -58,7 +60,10 @@ type addrForm struct {
 
 // Places in a runtime.itab, in bytes: the same in all versions
 // (src/internal/abi/iface.go).
-const itabType = 8
+const (
+	itabInter = 0
+	itabType  = 8
+)
 
 // maxForms bounds the itabs that are kept.
 const maxForms = 1 << 10
@@ -74,16 +79,9 @@ func (r *Reader) netAddr(v Value) (NetAddr, error) {
 	if v.Type == 0 {
 		return NetAddr{}, nil
 	}
-	form, ok := r.net.forms[v.Type]
-	if !ok {
-		var err error
-		if form, err = r.addrForm(v.Type); err != nil {
-			return NetAddr{}, err
-		}
-		if len(r.net.forms) >= maxForms {
-			clear(r.net.forms)
-		}
-		r.net.forms[v.Type] = form
+	form, err := r.form(v.Type)
+	if err != nil {
+		return NetAddr{}, err
 	}
 	a := NetAddr{Type: form.name}
 	if !form.known {
@@ -128,18 +126,36 @@ func (r *Reader) netAddr(v Value) (NetAddr, error) {
 
 var errNoAddr = errors.New("there is no net.Addr")
 
+// form returns what addrForm does, from memory if it has been asked before.
+func (r *Reader) form(itab image.Addr) (addrForm, error) {
+	form, ok := r.net.forms[itab]
+	if !ok {
+		form, form.err = r.addrForm(itab)
+		if len(r.net.forms) >= maxForms {
+			clear(r.net.forms)
+		}
+		r.net.forms[itab] = form
+	}
+	return form, form.err
+}
+
 // addrForm finds out what an itab's type is and where it has its parts.
 func (r *Reader) addrForm(itab image.Addr) (addrForm, error) {
-	at, err := r.p.Image.Addr(itab + itabType)
-	if err != nil {
-		return addrForm{}, err
+	c := r.p.Image.Cursor()
+	inter, at := c.Addr(itab+itabInter), c.Addr(itab+itabType)
+	if c.Err() != nil {
+		return addrForm{}, c.Err()
 	}
 	types := r.p.Exe.Types()
+	implemented, err := types.At(r.p.Static(inter))
+	if err != nil || implemented.Kind != reflect.Interface {
+		return addrForm{}, errNoAddr
+	}
 	pointer, err := types.At(r.p.Static(at))
 	if err != nil {
 		return addrForm{}, fmt.Errorf("%w: %w", errNoAddr, err)
 	}
-	form := addrForm{name: pointer.String}
+	form := addrForm{of: implemented.String, name: pointer.String}
 	if pointer.Kind != reflect.Pointer {
 		return form, nil // a type of the program's own
 	}

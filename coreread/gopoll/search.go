@@ -30,11 +30,7 @@ func (h *hints) add(off uint64) {
 // What wanted accepts must be beyond doubt: words of calls long over are
 // tried, too.
 func (r *Reader) search(g *gort.Goroutine, window uint64, h *hints, wanted func(image.Addr) bool) (image.Addr, bool) {
-	sp, err := r.p.Image.Addr(g.Addr + image.Addr(r.offsets.g.schedSP))
-	if err != nil || sp%8 != 0 || !g.Stack.Contains(sp) {
-		return 0, false
-	}
-	stack := r.p.Image.Present(image.Range{Start: sp, End: sp + image.Addr(min(window, uint64(g.Stack.End-sp)))})
+	stack := r.parked(g, window)
 	order := r.p.Image.ByteOrder()
 	try := func(off uint64) (image.Addr, bool) {
 		word := image.Addr(order.Uint64(stack[off:]))
@@ -56,6 +52,17 @@ func (r *Reader) search(g *gort.Goroutine, window uint64, h *hints, wanted func(
 		}
 	}
 	return 0, false
+}
+
+// parked returns the words of the stack of g, which has left its thread, from its
+// stack pointer on and at most as many bytes as window says; nil where they cannot
+// be read.
+func (r *Reader) parked(g *gort.Goroutine, window uint64) []byte {
+	sp, err := r.p.Image.Addr(g.Addr + image.Addr(r.offsets.g.schedSP))
+	if err != nil || sp%8 != 0 || !g.Stack.Contains(sp) {
+		return nil
+	}
+	return r.p.Image.Present(image.Range{Start: sp, End: sp + image.Addr(min(window, uint64(g.Stack.End-sp)))})
 }
 
 // plausible sorts out the words that are no pointers to structures: small numbers

@@ -122,9 +122,10 @@ func (r *Reader) Bubble(g *gort.Goroutine) image.Addr {
 }
 
 // ChannelTimer returns the timer that sends on the channel at hchan. Until Go
-// 1.22, and with GODEBUG=asynctimerchan=1, nothing leads from a channel to its
-// timer: it is then ok only for one in a heap, and a channel whose timer was
-// stopped looks like any other.
+// 1.22, and until 1.26 with GODEBUG=asynctimerchan=1, which is the default of
+// programs written for Go 1.22 and older, nothing leads from a channel to its
+// timer: it is then ok only for one in a heap, and the channel of a timer that was
+// stopped, or has fired, sooner or later looks like any other.
 func (r *Reader) ChannelTimer(hchan image.Addr) (Timer, bool) {
 	if o := r.offsets.chanTimer; o.present {
 		if at, err := r.p.Image.Addr(hchan + image.Addr(o.off)); err == nil && at != 0 {
@@ -153,13 +154,13 @@ type timerPlace struct {
 	processor     int32
 }
 
-// senders returns the timers in heaps that send on channels, by the channel. Of
-// several, which is no state that a program comes to, the last one stays.
+// senders returns the timers in heaps that send on channels, by the channel: those
+// that were stopped only where there is no other.
 func (r *Reader) senders() map[image.Addr]timerPlace {
 	if r.byChannel == nil {
 		r.byChannel = map[image.Addr]timerPlace{}
 		_ = r.Timers(func(t *Timer) {
-			if t.Kind == ChannelTimer && t.State != Stopped {
+			if _, has := r.byChannel[t.Channel]; t.Kind == ChannelTimer && (t.State != Stopped || !has) {
 				r.byChannel[t.Channel] = timerPlace{t.Addr, t.Bubble, t.Processor}
 			}
 		})
