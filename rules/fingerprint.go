@@ -6,33 +6,48 @@ import (
 	"strings"
 
 	"postmortem/analyzer/facts"
+	"postmortem/analyzer/signature"
 )
 
 // fingerprintDigits is the length of a fingerprint in hexadecimal digits.
 const fingerprintDigits = 12
 
-// fingerprint names a finding by its rule and by what it is about.
+// fingerprint names a finding by its rule and by what it is about: the names of the
+// resources and types that its evidence points to, or else the program's own functions
+// on the stack that shows it. No address, id, line or count is in it.
 func fingerprint(doc *facts.Document, f *facts.Finding) string {
-	parts := append([]string{f.Rule}, subject(doc, f)...)
+	parts := append([]string{f.Rule}, about(doc, f)...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:])[:fingerprintDigits]
 }
 
-// subject is what a finding is about, without addresses and ids.
-func subject(doc *facts.Document, f *facts.Finding) []string {
-	var names []string
-	for _, id := range f.Groups {
-		if g := group(doc, id); g != nil {
-			names = append(names, g.Fingerprint)
+func about(doc *facts.Document, f *facts.Finding) []string {
+	crash := false
+	for _, e := range f.Evidence {
+		s := subjectOf(doc, e.Ref)
+		if len(s.names) > 0 {
+			return s.names
+		}
+		crash = crash || s.crash
+	}
+	if crash && doc.Crash != nil {
+		if s := signature.Of("", "", doc.Crash.Frames, doc.Crash.Cycle); s != nil {
+			return s.Frames
 		}
 	}
-	return names
+	if g := lead(doc, f); g != nil {
+		return inApp(g)
+	}
+	return []string{withoutNumbers(f.Title)}
 }
 
-// group finds a group by its id; nil when there is none.
-func group(doc *facts.Document, id int) *facts.Group {
-	if doc.Goroutines == nil || id < 1 || id > len(doc.Goroutines.Groups) {
-		return nil
+// withoutNumbers is a text without the words that have a digit.
+func withoutNumbers(s string) string {
+	var words []string
+	for _, w := range strings.Fields(s) {
+		if !strings.ContainsAny(w, "0123456789") {
+			words = append(words, w)
+		}
 	}
-	return &doc.Goroutines.Groups[id-1]
+	return strings.Join(words, " ")
 }

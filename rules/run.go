@@ -27,6 +27,7 @@ func Run(ctx context.Context, doc *facts.Document, set []*rule.Rule) {
 	}
 	slices.SortStableFunc(doc.Rules, func(a, b facts.RuleStatus) int { return strings.Compare(a.ID, b.ID) })
 	order(doc.Findings)
+	judge(doc)
 }
 
 // run asks one rule.
