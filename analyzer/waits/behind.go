@@ -155,28 +155,32 @@ func (p *pile) direct(goroutine uint32) (count int, lanes []uint32) {
 	return count, lanes
 }
 
-// counted is a component and how many goroutines are behind it.
+// counted is a component, how many goroutines are behind it, and how many with the
+// rest of its own.
 type counted struct {
-	part   uint32
-	behind int
+	part          uint32
+	behind, total int
 }
 
-// largest returns the components with the most behind them, at most so many and
-// the largest first; of equals the one with the lowest node comes first. It
-// counts exactly only what could be among them.
+// largest returns the components with the largest totals, at most so many and the
+// largest first; of equals the one with the lowest node comes first. It counts
+// exactly only what could be among them.
 func (p *pile) largest(parts []uint32, most int) []counted {
-	slices.SortFunc(parts, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(p.most[b], p.most[a]), cmp.Compare(p.parts.members(a)[0], p.parts.members(b)[0]))
-	})
-	var list []counted
-	order := func(a, b counted) int {
-		return cmp.Or(cmp.Compare(b.behind, a.behind), cmp.Compare(p.parts.members(a.part)[0], p.parts.members(b.part)[0]))
+	bound := func(part uint32) counted {
+		return counted{part: part, total: int(p.most[part]) + p.goroutinesOf(part) - 1}
 	}
+	order := func(a, b counted) int {
+		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(p.parts.members(a.part)[0], p.parts.members(b.part)[0]))
+	}
+	slices.SortFunc(parts, func(a, b uint32) int { return order(bound(a), bound(b)) })
+	var list []counted
 	for _, part := range parts {
-		if len(list) == most && order(list[most-1], counted{part, int(p.most[part])}) < 0 {
+		c := bound(part)
+		if len(list) == most && order(list[most-1], c) < 0 {
 			break
 		}
-		c := counted{part, p.behind(part)}
+		c.behind = p.behind(part)
+		c.total = c.behind + p.goroutinesOf(part) - 1
 		i, _ := slices.BinarySearchFunc(list, c, order)
 		list = slices.Insert(list, i, c)
 		list = list[:min(most, len(list))]

@@ -1,13 +1,6 @@
 package waits
 
-import (
-	"context"
-
-	"postmortem/analyzer/facts"
-)
-
-// hold enters who holds what.
-func (b *book) hold(ctx context.Context) {}
+import "postmortem/analyzer/facts"
 
 // certainties are how sure the confidences are.
 var certainties = map[facts.Confidence]Certainty{

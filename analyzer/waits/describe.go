@@ -2,16 +2,15 @@ package waits
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"slices"
 
 	"postmortem/analyzer/facts"
+	"postmortem/coreread/gopoll"
 	"postmortem/coreread/image"
 )
 
 // facts writes the document's part.
-func (b *book) facts(ctx context.Context) *facts.Waits {
+func (b *book) facts() *facts.Waits {
 	d := &describer{book: b, ids: make([]int, len(b.resources)), named: make([]bool, len(b.resources))}
 	d.number()
 	doc := &facts.Waits{
@@ -19,6 +18,7 @@ func (b *book) facts(ctx context.Context) *facts.Waits {
 		Edges: []facts.WaitEdge{}, EdgesTotal: len(b.edges),
 		Cycles: []facts.WaitCycle{}, CyclesTotal: b.solution.KnotsTotal,
 		HeadBlockers: []facts.HeadBlocker{}, HeadBlockersTotal: b.solution.HeadsTotal,
+		Leaks: b.leaks,
 	}
 	d.choose()
 	d.describeResources(doc)
@@ -41,7 +41,7 @@ type describer struct {
 	shown  map[uint32]*facts.Resource
 	owners []uint32 // by lane: the resource
 
-	names     *namer
+	files     map[int64]gopoll.FD // by number; nil before they were looked for
 	referrers *referrers
 	waiting   map[uint32]map[int64]bool // by listed channel: the goroutines that wait for it
 }
@@ -123,7 +123,6 @@ func (d *describer) describeResources(doc *facts.Waits) {
 
 // prepare finds what refers to the listed resources.
 func (d *describer) prepare() {
-	d.names = newNamer(d.in)
 	d.waiting = map[uint32]map[int64]bool{}
 	var at []image.Addr
 	for i := range d.resources {
@@ -179,12 +178,11 @@ func (d *describer) describeEdges(doc *facts.Waits) {
 
 func (d *describer) cycle(k *Knot) facts.WaitCycle {
 	c := facts.WaitCycle{Confidence: confidences[k.Certainty], Behind: k.Behind, Knot: d.ranges(k.Members)}
-	for i, s := range k.Cycle {
-		before := k.Cycle[(i+len(k.Cycle)-1)%len(k.Cycle)]
+	for _, s := range k.Cycle {
 		c.Goroutines = append(c.Goroutines, d.id(s.Goroutine))
 		c.Resources = append(c.Resources, d.ids[d.owners[s.Lane]])
-		c.Legs = append(c.Legs, d.leg(before, s))
 	}
+	c.Legs = d.legs(k.Cycle)
 	return c
 }
 
@@ -204,46 +202,9 @@ func (d *describer) ranges(goroutines []uint32) [][2]int64 {
 }
 
 func (d *describer) head(h *Head) facts.HeadBlocker {
-	out := facts.HeadBlocker{Goroutine: d.id(h.Goroutine), Direct: h.Direct, Total: h.Total, Confidence: confidences[h.Certainty]}
+	out := facts.HeadBlocker{Resources: []int{}, Goroutine: d.id(h.Goroutine), Direct: h.Direct, Total: h.Total, Confidence: confidences[h.Certainty]}
 	for _, r := range d.headResources(h) {
 		out.Resources = append(out.Resources, d.ids[r])
 	}
 	return out
-}
-
-// leg says one step of a cycle in words.
-func (d *describer) leg(before, s Step) string {
-	held, waited := d.owners[before.Lane], d.owners[s.Lane]
-	return fmt.Sprintf("goroutine %d %s %s and waits for %s", d.id(s.Goroutine), d.holds(before, s), d.word(held), d.word(waited))
-}
-
-// holds says how a goroutine holds what the one before waits for.
-func (d *describer) holds(before, s Step) string {
-	r := &d.resources[d.owners[before.Lane]]
-	if r.kind == facts.ResourceRWMutex && before.Lane == r.behind {
-		return "reads under"
-	}
-	for _, e := range d.edgesOf(s.Goroutine) {
-		if e.behind && e.resource == d.owners[before.Lane] {
-			return "is the next writer of"
-		}
-	}
-	return "holds"
-}
-
-// word names a resource in a sentence.
-func (d *describer) word(i uint32) string {
-	r := &d.resources[i]
-	if f := d.shown[i]; f != nil {
-		switch {
-		case f.Name.Known:
-			return f.Name.V
-		case f.Type.Known && f.Address.Known:
-			return fmt.Sprintf("%s %#x", f.Type.V, uint64(f.Address.V))
-		}
-	}
-	if r.at != 0 {
-		return fmt.Sprintf("%s %#x", r.kind, uint64(r.at))
-	}
-	return string(r.kind)
 }

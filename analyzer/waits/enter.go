@@ -24,12 +24,16 @@ func (b *book) enterSync(w *gosync.Wait) {
 	for i := range w.Targets {
 		t := &w.Targets[i]
 		e := edge{goroutine: n, op: opOf(w.Op, t), selectCase: int32(t.Case)}
-		e.resource = b.resource(key{kind: kinds[t.Kind], at: t.Addr}, n, w.G)
+		e.resource = b.resource(key{kind: kinds[t.Kind], at: t.Addr, label: fileLocks[w.Op]}, n, w.G)
+		b.resources[e.resource].sema = t.Sema
 		// A writer takes the lock within first; only then it waits for readers.
 		e.behind = t.Kind == gosync.RWMutex && w.Op == gosync.WLock && t.Sema != t.Addr+mutexSema
 		b.add(e)
 	}
 }
+
+// fileLocks tell the locks of one file descriptor apart.
+var fileLocks = map[gosync.Op]string{gosync.FDReadLock: forReading, gosync.FDWriteLock: forWriting, gosync.FDClose: forClosing}
 
 // mutexSema is where a sync.Mutex, and the one that a sync.RWMutex begins with,
 // has its semaphore, in bytes (sync/mutex.go, in all versions).
@@ -185,8 +189,11 @@ type runtimeWait struct {
 // label is by what resources of the kind are told apart: there is one world and
 // one collector.
 func (w *runtimeWait) label(reason string) string {
-	if w.kind == facts.ResourceIdle {
+	switch w.kind {
+	case facts.ResourceIdle:
 		return reason
+	case facts.ResourceWorld:
+		return theWorld
 	}
 	return ""
 }

@@ -2,6 +2,8 @@ package waits
 
 import (
 	"postmortem/analyzer/facts"
+	"postmortem/analyzer/typing"
+	"postmortem/coreread/goheap"
 	"postmortem/coreread/gopoll"
 )
 
@@ -86,12 +88,7 @@ func ownerType(owner *gopoll.FD, p *facts.PollState) string {
 // syscall describes the system call that a goroutine is in.
 func (d *describer) syscall(r *resource) *facts.SyscallState {
 	out := &facts.SyscallState{}
-	tid := d.in.Goroutines.List[r.goroutine].Thread
-	t, ok := d.process.ThreadOf(tid.V)
-	if !tid.Known || !ok {
-		return out
-	}
-	call, ok := d.process.SystemCall(t)
+	call, ok := d.systemCall(r.goroutine)
 	if !ok {
 		return out
 	}
@@ -101,6 +98,47 @@ func (d *describer) syscall(r *resource) *facts.SyscallState {
 	}
 	if fd, ok := call.FD(); ok {
 		out.FD = facts.Some(fd)
+		out.Target = d.target(fd)
 	}
 	return out
+}
+
+// target says what the descriptor of a number is; nil when no file or connection
+// on the heap has it.
+func (d *describer) target(fd int64) *facts.PollState {
+	if d.files == nil {
+		d.files = d.findFiles()
+	}
+	owner, ok := d.files[fd]
+	if !ok {
+		return nil
+	}
+	out := &facts.PollState{FD: facts.Some(fd), Closing: owner.Closing}
+	if p, err := d.poll.Poll(owner.Desc); owner.Desc != 0 && err == nil {
+		out = d.pollState(&p)
+	}
+	d.describeOwner(&owner, out)
+	return out
+}
+
+// findFiles returns the open files and connections on the heap by number.
+func (d *describer) findFiles() map[int64]gopoll.FD {
+	files := map[int64]gopoll.FD{}
+	if d.in.Heap == nil || d.poll == nil {
+		return files
+	}
+	types := d.in.Heap.Types
+	is := make([]bool, len(types.Table))
+	for i, e := range types.Table {
+		is[i] = e.Form == typing.Single && (e.Name == "os.file" || e.Name == "net.netFD")
+	}
+	for o, k := range types.Of {
+		if !is[k] || !d.in.Heap.Doms.Reached(uint32(o)) {
+			continue
+		}
+		if fd, err := d.poll.FD(d.in.Heap.Heap.Address(goheap.Object(o))); err == nil && fd.Sysfd >= 0 {
+			files[fd.Sysfd] = fd
+		}
+	}
+	return files
 }

@@ -14,6 +14,7 @@ import (
 type resource struct {
 	kind facts.ResourceKind
 	at   image.Addr // 0 for what has no address
+	sema image.Addr // a semaphore's word that goroutines wait for, 0 for none
 	// label tells resources without an address apart: a wait reason in the runtime's words.
 	label string
 	// goroutine is one that waits for it, and g its runtime.g.
@@ -88,6 +89,9 @@ func (b *book) add(e edge) {
 func (b *book) sortEdges() {
 	slices.SortStableFunc(b.edges, func(x, y edge) int { return cmp.Compare(x.goroutine, y.goroutine) })
 	last := make([]uint32, len(b.resources)) // the goroutine that was counted last, plus 1
+	for i := range b.resources {
+		b.resources[i].waiters = 0
+	}
 	for _, e := range b.edges {
 		if last[e.resource] != e.goroutine+1 {
 			last[e.resource] = e.goroutine + 1

@@ -4,7 +4,7 @@ import "slices"
 
 // Solution is what a Graph says.
 type Solution struct {
-	// Knots are the deadlocks, those with the most goroutines behind them first.
+	// Knots are the deadlocks, those first in or behind which the most goroutines are.
 	Knots      []Knot
 	KnotsTotal int
 	// Heads are those whom others wait for and who wait for no goroutine
@@ -73,7 +73,7 @@ func (p *pile) ends() (knots, heads []uint32) {
 		if knot {
 			knots = append(knots, part)
 		}
-		if int(members[0]) < p.graph.goroutines && (knot || p.most[part] > 0) && !p.heldUp(part) {
+		if int(members[0]) < p.graph.goroutines && (p.most[part] > 0 || p.goroutinesOf(part) > 1) && !p.heldUp(part) {
 			heads = append(heads, part)
 		}
 	}
@@ -103,7 +103,7 @@ func (p *pile) heldUp(part uint32) bool {
 // head describes the head that a component has.
 func (p *pile) head(c counted) Head {
 	members := p.parts.members(c.part)[:p.goroutinesOf(c.part)]
-	h := Head{Knot: -1, InKnot: len(p.parts.members(c.part)) > 1, Direct: -1, Total: c.behind + len(members) - 1}
+	h := Head{Knot: -1, InKnot: len(p.parts.members(c.part)) > 1, Direct: -1, Total: c.total}
 	for _, v := range members {
 		if n, lanes := p.direct(v); n > h.Direct {
 			h.Goroutine, h.Direct, h.Lanes = v, n, lanes

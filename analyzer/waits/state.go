@@ -37,7 +37,12 @@ func (d *describer) resourceFacts(i uint32) facts.Resource {
 		out.Type = facts.Some(typ)
 		d.name(r.at, typ, &out)
 	}
-	if r.label != "" {
+	switch {
+	case r.kind == facts.ResourceFDLock && out.Name.Known:
+		out.Name.V += " " + r.label
+	case r.kind == facts.ResourceSemaphore:
+		d.name(r.at, "", &out)
+	case r.label != "":
 		out.Name = facts.Some(r.label)
 	}
 	return out

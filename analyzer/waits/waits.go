@@ -35,9 +35,17 @@ func Describe(ctx context.Context, in Input) (*facts.Waits, string) {
 	if err := b.read(ctx); err != nil {
 		problem = err.Error()
 	}
-	b.hold(ctx)
+	b.holdRuntime()
+	b.holdFiles()
+	if ctx.Err() == nil {
+		b.holdLocks(ctx)
+	}
+	b.sortEdges()
+	if lost := b.findLeaks(ctx); problem == "" {
+		problem = lost
+	}
 	b.connect()
-	return b.facts(ctx), problem
+	return b.facts(), problem
 }
 
 // book is the waits of a process as they are collected.
@@ -51,6 +59,8 @@ type book struct {
 	index     map[key]uint32
 	edges     []edge
 	entered   []bool // by index of the goroutine in Goroutines.List
+	names     *namer
+	leaks     *facts.Leaks
 
 	graph    *Graph
 	solution *Solution
@@ -59,6 +69,7 @@ type book struct {
 func newBook(in Input) *book {
 	return &book{
 		in: in, process: in.Snapshot.Runtime, index: map[key]uint32{}, entered: make([]bool, len(in.Goroutines.List)),
+		names: newNamer(in),
 	}
 }
 
