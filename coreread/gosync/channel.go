@@ -1,6 +1,7 @@
 package gosync
 
 import (
+	"errors"
 	"fmt"
 
 	"postmortem/coreread/image"
@@ -74,5 +75,8 @@ func (r *Reader) queue(head image.Addr) (Queue, error) {
 		q.Goroutines = append(q.Goroutines, id)
 		return nil
 	})
+	if errors.Is(err, errCircle) {
+		q = Queue{} // some are counted twice
+	}
 	return q, err
 }

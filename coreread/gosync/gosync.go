@@ -12,6 +12,7 @@ package gosync
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
@@ -29,6 +30,10 @@ type Reader struct {
 	waitingHasSemaphores bool
 
 	sites      map[image.Addr]*site
+	recent     [64]recentSite // in front of sites: most goroutines wait in few places
+	lastReason string         // the wait reason that was asked for last, and what it tells
+	lastTells  reason
+	lastKnown  bool
 	semaphores semaphores
 	conds      conds
 	sided      map[image.Addr]bool // channels whose queues are in sides
@@ -37,6 +42,8 @@ type Reader struct {
 	cases, entries []selectCase // the select being looked at: the array's, and the sudogs'
 	words          []uint64     // of its frame
 	room           uint64       // records of queues that may still be looked at
+
+	runtimeSemaphores func() []namedWords // found when first asked for
 
 	sudogs  []image.Addr
 	counted bool // sudogs is complete
@@ -70,6 +77,7 @@ func New(p *gort.Process) (*Reader, error) {
 	r.waitingHasSemaphores = p.Layout().Has(layout.WaitingHasSemaphores)
 	r.sites, r.sided, r.sides = make(map[image.Addr]*site), make(map[image.Addr]bool), make(map[image.Addr]bool)
 	r.conds = conds{waiting: make(map[image.Addr]queued), tried: make(map[image.Addr]bool)}
+	r.runtimeSemaphores = sync.OnceValue(r.findRuntimeSemaphores)
 	r.room = passes * r.memory.size() / r.offsets.sudog.bytes
 	return r, nil
 }

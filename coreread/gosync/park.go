@@ -71,8 +71,22 @@ type site struct {
 // maxSites bounds the return addresses that are kept decoded.
 const maxSites = 1 << 14
 
+// recentSite is a return address and what it tells.
+type recentSite struct {
+	pc image.Addr
+	*site
+}
+
 // site decodes a return address, once.
 func (r *Reader) site(pc image.Addr) *site {
+	recent := &r.recent[uint64(pc)*0x9e3779b97f4a7c15>>58]
+	if recent.pc != pc || recent.site == nil {
+		*recent = recentSite{pc, r.decodedSite(pc)}
+	}
+	return recent.site
+}
+
+func (r *Reader) decodedSite(pc image.Addr) *site {
 	if s, ok := r.sites[pc]; ok {
 		return s
 	}

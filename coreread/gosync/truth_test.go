@@ -81,6 +81,7 @@ func TestGoroutinesWaitForWhatTheyHaveNoted(t *testing.T) {
 				checked++
 				checkNoted(t, g, w)
 			}
+			checkFDLock(t, p, truth, waits)
 			if checked == 0 || checked < len(truth.Goroutines)/2 {
 				t.Errorf("%d of %d goroutines were checked", checked, len(truth.Goroutines))
 			}
@@ -151,6 +152,35 @@ func checkNoted(t *testing.T, g testcores.WaitingGoroutine, w gosync.Wait) {
 	case w.Op == gosync.Select && len(want) == 0 && w.Cases != len(g.Targets) && w.Cases != -1:
 		t.Errorf("g%d (%s) has %d cases, and not %d", g.ID, g.Shape, w.Cases, len(g.Targets))
 	}
+}
+
+// checkFDLock checks that the second reader of a pipe waits for the lock of the file
+// that has the descriptor which the first one reads from.
+func checkFDLock(t *testing.T, p *gort.Process, truth *testcores.Waits, waits map[uint64]gosync.Wait) {
+	t.Helper()
+	shapes := map[string]int64{}
+	for _, g := range truth.Goroutines {
+		shapes[g.Shape] = g.ID
+	}
+	second, ok := shapes["wait for another reader of a pipe"]
+	if !ok {
+		return // not in every scenario
+	}
+	w := waits[uint64(second)]
+	if w.Op != gosync.FDReadLock || len(w.Targets) != 1 || w.Targets[0].Kind != gosync.FD {
+		t.Errorf("the second reader of a pipe: %+v", w)
+		return
+	}
+	fd, err := p.Image.Uint64(w.Targets[0].Addr + image.Addr(p.Layout().Struct("internal/poll.FD").Offset("Sysfd")))
+	for _, poll := range truth.Polls {
+		if poll.Goroutine == shapes["read from a pipe"] {
+			if err != nil || fd != uint64(poll.FD) {
+				t.Errorf("the second reader of a pipe waits for descriptor %d, and not %d (%v)", fd, poll.FD, err)
+			}
+			return
+		}
+	}
+	t.Error("nobody reads from a pipe")
 }
 
 // printedOps are the ops that a printed wait reason stands for. Before 1.20 all

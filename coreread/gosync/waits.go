@@ -130,10 +130,14 @@ func (r *Reader) Of(g *gort.Goroutine, w *Wait) bool {
 	if !parked {
 		return false // one on a thread has the reason of its last wait
 	}
-	why, ok := reasonOf(g.WaitReason)
-	if !ok {
+	if g.WaitReason != r.lastReason {
+		r.lastReason = g.WaitReason
+		r.lastTells, r.lastKnown = reasonOf(g.WaitReason)
+	}
+	if !r.lastKnown {
 		return false
 	}
+	why := r.lastTells
 	*w = Wait{Goroutine: g.ID, G: g.Addr, Op: why.op, Targets: w.Targets[:0]}
 	switch why.means {
 	case byChannel:
