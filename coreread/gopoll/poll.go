@@ -92,7 +92,7 @@ func (r *Reader) Waiting(g *gort.Goroutine) (p Poll, mode Mode, ok bool) {
 	if g.Status != layout.GWaiting || g.WaitReason != "IO wait" {
 		return Poll{}, 0, false
 	}
-	self := image.Addr(r.offsets.poll.self)
+	self, others := image.Addr(r.offsets.poll.self), false
 	_, ok = r.search(g, descWindow, &r.descs, func(word image.Addr) bool {
 		if v, err := r.p.Image.Addr(word + self); err != nil || v != word {
 			return false
@@ -107,12 +107,29 @@ func (r *Reader) Waiting(g *gort.Goroutine) (p Poll, mode Mode, ok bool) {
 		case p.Writer:
 			mode = Write
 		default:
+			others = true
 			return false
 		}
 		return true
 	})
 	if !ok {
+		if !others {
+			r.notFound(g)
+		}
 		return Poll{}, 0, false
 	}
 	return p, mode, true
+}
+
+// notFound tells, once, that the pollDesc of a goroutine that has one was not found.
+func (r *Reader) notFound(g *gort.Goroutine) {
+	const what = "descriptors in the network poller"
+	if !r.told[what] {
+		r.told[what] = true
+		r.p.AddGap(gort.Gap{
+			What:   fmt.Sprintf("%s: the one that goroutine %d waits for was not found on its stack", what, g.ID),
+			Addr:   g.Addr,
+			Effect: "which files and connections some goroutines wait for is not known",
+		})
+	}
 }

@@ -17,6 +17,7 @@ const timerEffect = "timers are missing: goroutines may be woken by some that ar
 // says that there is something missing.
 func (r *Reader) Timers(visit func(*Timer)) error {
 	o := &r.offsets.heap
+	room := r.memory() / r.offsets.timer.size // each timer is in one heap
 	var lost error
 	processors := r.p.Scheduler().Processors
 	if processors == nil {
@@ -24,14 +25,14 @@ func (r *Reader) Timers(visit func(*Timer)) error {
 	}
 	for _, p := range processors {
 		what := fmt.Sprintf("timers of processor %d", p.ID)
-		err := r.heap(what, p.Addr+image.Addr(o.slice), func(t *Timer) {
+		err := r.heap(what, p.Addr+image.Addr(o.slice), &room, func(t *Timer) {
 			t.Processor = p.ID
 			visit(t)
 		})
 		lost = errors.Join(lost, err)
 	}
 	for _, b := range r.bubbles() {
-		err := r.heap(fmt.Sprintf("timers of the synctest bubble at %v", b), b+image.Addr(o.inBubble.off), func(t *Timer) {
+		err := r.heap(fmt.Sprintf("timers of the synctest bubble at %v", b), b+image.Addr(o.inBubble.off), &room, func(t *Timer) {
 			t.Bubble = b
 			visit(t)
 		})
@@ -40,21 +41,19 @@ func (r *Reader) Timers(visit func(*Timer)) error {
 	return lost
 }
 
-// maxHeap is above the number of timers that any memory has room for, and low
-// enough to calculate with.
-const maxHeap = 1 << 40
-
-// heap visits the timers of the slice at addr.
-func (r *Reader) heap(what string, addr image.Addr, visit func(*Timer)) error {
+// heap visits the timers of the slice at addr, at most as many as room says, which
+// it counts down.
+func (r *Reader) heap(what string, addr image.Addr, room *uint64, visit func(*Timer)) error {
 	o := &r.offsets.heap
 	c := r.p.Image.Cursor()
 	data, n := c.Addr(addr), c.Uint64(addr+8)
 	if err := c.Err(); err != nil {
 		return r.lost(what, addr, 16, err)
 	}
-	if n > maxHeap {
-		return r.lost(what, addr, 0, fmt.Errorf("their number %d is impossible", n))
+	if n > *room {
+		return r.lost(what, addr, 0, fmt.Errorf("their number %d is impossible: the memory has no room for them", n))
 	}
+	*room -= n
 	list, err := r.p.Image.Bytes(data, n*o.stride)
 	if err != nil {
 		list = r.p.Image.Present(image.Range{Start: data, End: data + image.Addr(n*o.stride)})
@@ -78,6 +77,14 @@ func (r *Reader) heap(what string, addr image.Addr, visit func(*Timer)) error {
 		err = errors.Join(err, r.lost(what, 0, failed*r.offsets.timer.size, fmt.Errorf("%d could not be read, the first: %w", failed, first)))
 	}
 	return err
+}
+
+// memory returns how many bytes are in the image.
+func (r *Reader) memory() (n uint64) {
+	for _, s := range r.p.Image.Segments() {
+		n += s.Len()
+	}
+	return n
 }
 
 // lost tells of timers that could not be read, once.
@@ -107,6 +114,16 @@ func (r *Reader) bubbles() []image.Addr {
 		}
 	})
 	return list
+}
+
+// BubbleClock returns the time of a bubble, in nanoseconds since 1970: its timers
+// go by it.
+func (r *Reader) BubbleClock(bubble image.Addr) (now int64, ok bool) {
+	if !r.offsets.heap.inBubble.present || bubble == 0 {
+		return 0, false
+	}
+	v, err := r.p.Image.Uint64(bubble + image.Addr(r.offsets.heap.bubbleNow))
+	return int64(v), err == nil && int64(v) > 0
 }
 
 // Bubble returns the bubble of testing/synctest that g is in, 0 for none.
