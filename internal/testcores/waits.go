@@ -8,7 +8,7 @@ type Waits struct {
 	Profiled bool    `json:"profiled"`
 	Profile  []int64 `json:"profile"` // goroutine ids
 
-	Goroutines []WaitingGoroutine `json:"goroutines"` // in order of their start; all but those of the standard library
+	Goroutines []WaitingGoroutine `json:"goroutines"` // in order of their start; without those of the standard library and one that has not run
 	Locks      []WaitLock         `json:"locks"`      // those of which is known who holds them
 	Polls      []WaitPoll         `json:"polls"`
 	Timers     []WaitTimer        `json:"timers"`

@@ -185,7 +185,13 @@ func all() []dumpCase {
 	l = append(l, allOf("waits", "1.26.8", "leaks")...)
 	crowd := died("dies", "manygoroutines", "1.27.3", "plain").killed(syscall.SIGQUIT)
 	crowd.Args = []string{"100000"}
-	return append(l, crowd)
+	l = append(l, crowd)
+	for _, v := range []string{"1.22.12", "1.27.3"} {
+		crowd := died("waits", "crowd", v, "plain").killed(syscall.SIGQUIT)
+		crowd.Args = []string{"100000"}
+		l = append(l, crowd)
+	}
+	return l
 }
 
 // committed is the set that lies in the repository: all scenarios for two versions, and one small one for each other, with

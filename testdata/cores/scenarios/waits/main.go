@@ -6,6 +6,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
+	if len(os.Args) < 2 {
 		usage()
 	}
 	switch os.Args[1] {
@@ -24,13 +25,19 @@ func main() {
 	case "selectmain":
 		shapes()
 		waitInSelect()
+	case "crowd":
+		n, err := strconv.Atoi(os.Args[len(os.Args)-1])
+		if err != nil {
+			usage()
+		}
+		crowd(n)
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	println("usage: waits shapes|unprofiled|selectmain")
+	println("usage: waits shapes|unprofiled|selectmain|crowd N")
 	os.Exit(2)
 }
 
@@ -48,6 +55,7 @@ func shapes() {
 	contextsAndTimers()
 	pools()
 	lookAlikes()
+	keepers()
 	descriptors()
 	coroutines()
 	cleanups()
@@ -84,6 +92,8 @@ func crash() {
 	running("the one that dies", "run")
 	time.Sleep(300 * time.Millisecond)
 	pooled()
+	late := make(chan int)
+	receiveOne("channel of a goroutine that has not run yet", live, late)
 	atomic.StoreInt32(&spinning, 1)
 	time.Sleep(50 * time.Millisecond)
 	var found []int64
@@ -91,6 +101,7 @@ func crash() {
 	if os.Args[1] != "unprofiled" {
 		found, profiled = profile()
 	}
+	go sendLate(late)
 	truth.TellMore(os.Args[1], told(profiled, found))
 	println(nameOf(new(account)))
 }
