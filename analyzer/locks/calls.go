@@ -196,7 +196,7 @@ func (m *machine) slow(i *instruction, a *action) {
 		return
 	}
 	if _, known := m.f.fast[last.site]; !known && !m.replay {
-		m.f.fast[last.site] = fast
+		m.f.fast[last.site], m.f.news = fast, true
 	}
 }
 

@@ -21,6 +21,9 @@ type flow struct {
 	starts []int // first instruction of each block
 	in     []*state
 	visits []int
+	ways   []map[int]*state  // by block: what each way that leads there brings
+	exits  map[int][]holding // by block: what is held where the function returns
+	news   bool              // this round has found out something that matters from the start on
 
 	// fast are the atomic instructions that are the fast path of a lock.
 	fast map[image.Addr]action
@@ -60,21 +63,28 @@ const (
 	maxVisits       = 40
 )
 
-// analyse follows the values and locks through the function's code.
+// maxRounds bounds how often a function is gone through from the start.
+const maxRounds = 8
+
+// analyse follows the values and locks through the function's code. Each round
+// knows the fast paths that the one before has found by the slow ones behind them.
 func (f *flow) analyse(depth int) {
 	f.depth = depth
 	f.split()
-	for range 2 {
-		// The first round finds the fast paths by the slow ones behind them.
+	for range maxRounds {
 		f.in, f.visits = make([]*state, len(f.starts)), make([]int, len(f.starts))
+		f.ways = make([]map[int]*state, len(f.starts))
 		f.unlocks = make(map[image.Addr][]image.Addr)
 		f.effects, f.indirect, f.returns = nil, nil, false
-		known := len(f.fast)
+		f.exits = make(map[int][]holding)
+		f.news = false
 		f.run()
-		if f.lost || len(f.fast) == known {
+		if f.lost || !f.news {
+			f.sumUp()
 			return
 		}
 	}
+	f.lost = true
 }
 
 // split finds where blocks begin.
@@ -156,14 +166,19 @@ func (f *flow) run() {
 			f.lost = true
 			return
 		}
+		way := 0
 		f.through(b, func(to int, s *state) {
 			to, s = f.thread(to, s)
-			if f.enter(to, s) && !slices.Contains(work, to) {
+			if f.enter(b<<waysBits+way, to, s) && !slices.Contains(work, to) {
 				work = append(work, to)
 			}
+			way++
 		})
 	}
 }
+
+// waysBits is enough for all ways out of one block.
+const waysBits = 12
 
 // maxThread bounds the branches that one way takes at once.
 const maxThread = 4
@@ -194,13 +209,30 @@ func (f *flow) thread(to int, s *state) (int, *state) {
 	return to, s
 }
 
-// enter merges a state into that of a block; false when it knows it all.
-func (f *flow) enter(to int, s *state) bool {
-	if f.in[to] == nil {
-		f.in[to] = s.copy()
-		return true
+// enter takes in the state at the end of a way that leads to a block, in place of
+// what the way had brought before; false when the block's own does not change.
+func (f *flow) enter(way, to int, s *state) bool {
+	if f.ways[to] == nil {
+		f.ways[to] = make(map[int]*state)
 	}
-	return f.in[to].join(f.values, int64(to), s)
+	f.ways[to][way] = s.copy()
+	ways := make([]int, 0, len(f.ways[to]))
+	for w := range f.ways[to] {
+		ways = append(ways, w)
+	}
+	slices.Sort(ways)
+	in := f.ways[to][ways[0]].copy()
+	if len(ways) > 1 {
+		in.first = make(map[int64]value)
+	}
+	for _, w := range ways[1:] {
+		in.join(f.values, int64(to), f.ways[to][w])
+	}
+	if f.in[to] != nil && f.in[to].equal(in) {
+		return false
+	}
+	f.in[to] = in
+	return true
 }
 
 // through runs a block, and calls next for each way out of it.
@@ -219,7 +251,7 @@ func (f *flow) through(b int, next func(to int, s *state)) {
 				next(f.block(at), s)
 			} else {
 				m.call(i, i.target) // a call that does not come back here
-				m.leave()
+				m.leave(b)
 			}
 			return
 		case opJumpAt:
@@ -241,7 +273,7 @@ func (f *flow) through(b int, next func(to int, s *state)) {
 			}
 			return
 		case opReturn:
-			m.leave()
+			m.leave(b)
 			return
 		case opTrap:
 			return
@@ -294,52 +326,76 @@ func (f *flow) view(pc image.Addr, exact bool) *view {
 	return &view{flow: f, state: *m.s, at: n}
 }
 
-// givesBack reports whether every way from an instruction on, that comes to an
-// end, gives back what was taken at a place, and one place where it does.
+// givesBack reports whether every way from behind an instruction on, that comes to
+// an end, gives back what was taken at a place, and one place where it does.
 func (f *flow) givesBack(n int, taken image.Addr) (where image.Addr, always bool) {
 	sites := f.unlocks[taken]
 	if len(sites) == 0 {
 		return 0, false
 	}
 	always = true
+	f.each(n+1, func(i *instruction) bool {
+		if slices.Contains(sites, i.pc) {
+			if where == 0 || i.pc < where {
+				where = i.pc
+			}
+			return false
+		}
+		switch i.op {
+		case opReturn:
+			always = false
+		case opJump:
+			always = always && f.at(i.target) >= 0
+		case opJumpAt:
+			always = always && len(f.table(f.at(i.pc))) > 0
+		case opCall:
+			return !f.program.callee(i.target).recovers
+		}
+		return true
+	})
+	return where, always
+}
+
+// takesLater reports whether the function comes to take a lock of a kind after an
+// instruction.
+func (f *flow) takesLater(n int, kind Kind) bool {
+	found := false
+	f.each(n+1, func(i *instruction) bool {
+		a, ok := f.fast[i.pc]
+		if c := f.program.callee(i.target); i.op == opCall && c.action != nil && !c.action.slow {
+			a, ok = *c.action, true
+		}
+		found = found || ok && !a.give && a.kind == kind
+		return !found
+	})
+	return found
+}
+
+// each visits the instructions that may run from number n on, each once; where
+// visit returns false it does not go on behind.
+func (f *flow) each(n int, visit func(*instruction) bool) {
 	seen := make(map[int]bool)
-	work := []int{n + 1}
+	work := []int{n}
 	for len(work) > 0 {
 		n := work[len(work)-1]
 		work = work[:len(work)-1]
-	block:
-		for ; n < len(f.code) && !seen[n]; n++ {
+		for ; n >= 0 && n < len(f.code) && !seen[n]; n++ {
 			seen[n] = true
 			i := &f.code[n]
-			if slices.Contains(sites, i.pc) {
-				if where == 0 || i.pc < where {
-					where = i.pc
-				}
+			if !visit(i) || i.op == opCall && f.program.callee(i.target).noReturn {
 				break
 			}
-			switch i.op {
-			case opReturn, opJumpAt:
-				always = false
-				break block
-			case opJump:
-				if at := f.at(i.target); at >= 0 {
-					work = append(work, at)
-				} else {
-					always = false
+			if i.op == opJump || i.op == opBranch {
+				work = append(work, f.at(i.target))
+			}
+			if i.op == opJumpAt {
+				for _, target := range f.table(n) {
+					work = append(work, f.at(target))
 				}
-				break block
-			case opBranch:
-				if at := f.at(i.target); at >= 0 {
-					work = append(work, at)
-				}
-			case opTrap:
-				break block
-			case opCall:
-				if c := f.program.callee(i.target); c.noReturn || c.recovers {
-					break block
-				}
+			}
+			if i.ends() {
+				break
 			}
 		}
 	}
-	return where, always
 }

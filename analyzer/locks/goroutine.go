@@ -2,7 +2,6 @@ package locks
 
 import (
 	"fmt"
-	"strings"
 
 	"postmortem/analyzer/facts"
 	"postmortem/coreread/exe"
@@ -19,8 +18,8 @@ type stackOf struct {
 	given   map[lockOf]bool
 	unknown map[Kind]bool
 	defers  []pending
-	// balanced are locks that the frame at hand took and gave back again.
-	own []heldAt
+	// deferring are the frames that may have deferred calls pending, by their stack pointers.
+	deferring map[image.Addr]*standing
 }
 
 // pending is a deferred call that will give back a lock.
@@ -44,7 +43,10 @@ func (h *heldAt) lock() lockOf { return lockOf{h.at, h.kind == reader} }
 
 // goroutine judges what a goroutine holds.
 func (s *search) goroutine(g *gort.Goroutine, frames []standing, deferring []gort.Frame) {
-	w := stackOf{search: s, g: g, given: make(map[lockOf]bool), unknown: make(map[Kind]bool)}
+	w := stackOf{search: s, g: g, given: make(map[lockOf]bool), unknown: make(map[Kind]bool), deferring: make(map[image.Addr]*standing)}
+	for i := range frames {
+		w.deferring[frames[i].SP] = &frames[i]
+	}
 	w.deferred(deferring)
 	for i := range frames {
 		w.frame(&frames[i])
@@ -138,24 +140,25 @@ func (w *stackOf) frame(f *standing) {
 		own = append(own, heldAt{h, r.resolve(h.addr), f})
 	}
 	for i := range own {
-		if h := &own[i]; h.given || h.past {
-			w.gave(h)
+		if h := &own[i]; !h.given && !h.past && h.ok {
+			w.holds(h)
 		}
 	}
 	for i := range own {
-		if h := &own[i]; !h.given && !h.past && h.ok {
-			w.holds(h)
+		if h := &own[i]; h.given || h.past {
+			w.gave(h)
 		}
 	}
 }
 
 // gave notes that a frame has given back a lock.
 func (w *stackOf) gave(h *heldAt) {
-	if !h.ok {
+	switch {
+	case h.ok:
+		w.given[h.lock()] = true
+	case h.given:
 		w.unknown[h.kind] = true
-		return
 	}
-	w.given[h.lock()] = true
 }
 
 // waitsForCond notes the lock that sync.(*Cond).Wait has given back: it is the
@@ -232,24 +235,11 @@ func (w *stackOf) deferText(d *pending) string {
 	if l, ok := w.locks[d.lock.addr]; ok && l.Name != "" {
 		of = " of " + l.Name
 	}
-	by := d.call.By
-	if by == "" {
-		by = enclosing(d.call, w)
+	by := "a function that is not on the stack any more"
+	if f, ok := w.deferring[d.call.SP]; ok {
+		by = exe.PrintName(f.fn.Name())
 	}
-	return fmt.Sprintf("deferred %s%s pending in %s (%s)", methods[d.kind][1], of, exe.PrintName(by), lineOf(d.call.File, d.call.Line))
-}
-
-// enclosing names the function that the deferred function literal or wrapper stands in.
-func enclosing(c gort.Defer, w *stackOf) string {
-	fn, ok := w.process.FuncAt(c.PC)
-	if !ok {
-		return c.Func
-	}
-	name := fn.Name()
-	if i := strings.LastIndexByte(name, '.'); i > 0 && (strings.HasPrefix(name[i+1:], "deferwrap") || strings.HasPrefix(name[i+1:], "func")) {
-		return name[:i]
-	}
-	return name
+	return fmt.Sprintf("deferred %s%s pending in %s (%s)", methods[d.kind][1], of, by, lineOf(d.call.File, d.call.Line))
 }
 
 // deferOnly grades a pending deferred call that gives back a lock which no frame
@@ -259,8 +249,8 @@ func (w *stackOf) deferOnly(d *pending) {
 		return
 	}
 	confidence := facts.ConfidenceLikely
-	if !d.must {
-		confidence = facts.ConfidencePossible
+	if f := w.deferring[d.call.SP]; !d.must || f != nil && f.view != nil && f.view.flow.takesLater(f.view.at, d.kind) {
+		confidence = facts.ConfidencePossible // the defer statement may stand before the lock is taken
 	}
 	w.add(d.lock, candidate{goroutine: w.g.ID, kind: d.kind, confidence: confidence, evidence: []string{w.deferText(d)}})
 }

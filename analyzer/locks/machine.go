@@ -215,7 +215,7 @@ func (m *machine) known(s *state, zero bool) {
 }
 
 // leave notes what the function has done when it returns.
-func (m *machine) leave() {
+func (m *machine) leave(block int) {
 	f := m.f
 	if m.replay {
 		return
@@ -230,20 +230,30 @@ func (m *machine) leave() {
 		}
 		out = append(out, h)
 	}
-	if !f.returns {
-		f.returns, f.effects = true, out
-		return
+	f.exits[block] = out
+}
+
+// sumUp joins what is held wherever the function returns.
+func (f *flow) sumUp() {
+	blocks := make([]int, 0, len(f.exits))
+	for b := range f.exits {
+		blocks = append(blocks, b)
 	}
-	for i := range f.effects {
-		e := &f.effects[i]
-		e.must = e.must && slices.ContainsFunc(out, func(h holding) bool { return h.same(e) && h.must })
-	}
-	for _, h := range out {
-		if !slices.ContainsFunc(f.effects, func(e holding) bool { return h.same(&e) }) && len(f.effects) < maxHoldings {
-			h.must = false
-			f.effects = append(f.effects, h)
+	slices.Sort(blocks)
+	for n, b := range blocks {
+		out := f.exits[b]
+		for i := range f.effects {
+			e := &f.effects[i]
+			e.must = e.must && slices.ContainsFunc(out, func(h holding) bool { return h.same(e) && h.must })
+		}
+		for _, h := range out {
+			if !slices.ContainsFunc(f.effects, func(e holding) bool { return h.same(&e) }) && len(f.effects) < maxHoldings {
+				h.must = h.must && n == 0
+				f.effects = append(f.effects, h)
+			}
 		}
 	}
+	f.returns = len(blocks) > 0
 }
 
 func (h holding) same(o *holding) bool {

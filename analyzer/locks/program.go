@@ -268,11 +268,18 @@ func (s *frameShape) private(off int64) bool {
 
 // noteTry enters a compare and swap as a TryLock that was inlined, if it is one.
 func (f *flow) noteTry(pc image.Addr) {
+	if _, known := f.fast[pc]; known {
+		return
+	}
 	n := f.at(pc)
 	for k := max(0, n-4); k <= n+4 && k < len(f.code); k++ {
 		for _, frame := range f.fn.Frames(f.code[k].pc) {
-			if a := lockAction(frame.Func); frame.Inlined && a != nil && a.try && a.kind == Mutex {
-				f.fast[pc] = *a
+			if a := lockAction(frame.Func); frame.Inlined && a != nil && a.try {
+				try := *a
+				if a.kind == reader {
+					try.below = readerCount
+				}
+				f.fast[pc], f.news = try, true
 				return
 			}
 		}

@@ -39,9 +39,10 @@ func (r *resolver) value(v value) address {
 	t := r.flow.values
 	base, n := t.split(v)
 	e := t.list[base]
-	if a := r.held(base); a.ok && (a.sure || e.kind == loaded || e.kind == result || e.kind == joined) {
-		a.at = a.at.Add(n)
-		return a
+	inFrame := r.held(base)
+	if inFrame.sure {
+		inFrame.at = inFrame.at.Add(n)
+		return inFrame
 	}
 	var a address
 	switch e.kind {
@@ -58,6 +59,9 @@ func (r *resolver) value(v value) address {
 	case scaled:
 		x, y := r.value(e.a), r.value(e.b)
 		a = address{x.at + image.Addr(e.n)*y.at, x.ok && y.ok, x.sure && y.sure}
+	}
+	if inFrame.ok && !a.sure {
+		a = inFrame
 	}
 	a.at = a.at.Add(n)
 	return a

@@ -60,6 +60,9 @@ type state struct {
 	last  attempt
 	test  value // what the last test compared with 0
 	lost  bool  // holdings were left out
+	// first is, while ways are joined, what the first had in the places whose
+	// values depend on the way.
+	first map[int64]value
 }
 
 func (s *state) copy() *state {
@@ -112,6 +115,7 @@ func (s *state) redefine(t *values, d value) {
 			s.held[i].addr = 0
 		}
 	}
+	s.held = slices.DeleteFunc(s.held, func(h holding) bool { return h.past && h.addr == 0 })
 	if t.restsOn(s.last.addr, d) {
 		s.last = attempt{}
 	}
@@ -185,105 +189,105 @@ func (s *state) give(t *values, h holding, matched func(site image.Addr)) {
 	s.add(h)
 }
 
-// join merges the state at the end of a way that leads to block b into s, the
-// state at its start, and reports whether s has changed.
-func (s *state) join(t *values, b int64, from *state) bool {
-	changed := false
+// equal reports whether two states say the same.
+func (s *state) equal(o *state) bool {
+	return s.regs == o.regs && s.last == o.last && s.test == o.test && s.lost == o.lost && slices.Equal(s.slots, o.slots) && slices.Equal(s.held, o.held)
+}
+
+// join merges the state at the end of another way that leads to block b into s.
+func (s *state) join(t *values, b int64, from *state) {
 	places := make([]joint, 0, 8)
 	for i := range s.regs {
-		v := s.joinPlace(t, b, int64(i), s.regs[i], from.regs[i], &places)
-		changed = changed || v != s.regs[i]
-		s.regs[i] = v
+		s.regs[i] = s.joinPlace(t, b, int64(i), false, s.regs[i], from.regs[i], &places)
 	}
 	kept := s.slots[:0]
 	for _, x := range s.slots {
-		v := s.joinPlace(t, b, maxRegs+x.off, x.v, from.slot(x.off), &places)
-		changed = changed || v != x.v
-		if v != 0 {
+		if v := s.joinPlace(t, b, maxRegs+x.off, true, x.v, from.slot(x.off), &places); v != 0 {
 			kept = append(kept, slot{x.off, v})
 		}
 	}
 	s.slots = kept
-	if s.last != from.last && s.last != (attempt{}) {
-		s.last, changed = attempt{}, true
+	if s.last != from.last {
+		s.last = attempt{}
 	}
-	if s.test != from.test && s.test != 0 {
-		s.test, changed = 0, true
+	if s.test != from.test {
+		s.test = 0
 	}
-	if from.lost && !s.lost {
-		s.lost, changed = true, true
-	}
-	return s.joinHeld(t, from, places) || changed
+	s.lost = s.lost || from.lost
+	s.joinHeld(t, from, places)
 }
 
 // joint is a place whose value depends on the way.
 type joint struct {
-	before, from, v value // in the state before the join, in the one that joins, and since
+	before, from, v value // on the first way, on the one that joins, and since
 	inFrame         bool
 }
 
-func (s *state) joinPlace(t *values, b, place int64, v, from value, places *[]joint) value {
+func (s *state) joinPlace(t *values, b, place int64, inFrame bool, v, from value, places *[]joint) value {
 	if v == from {
 		return v
 	}
-	if v == 0 {
+	if v == 0 || from == 0 {
 		return 0
 	}
-	j := t.of(expression{kind: joined, n: b, b: value(uint32(place))})
-	if from == 0 && v != j {
-		return 0
+	j := t.joinedAt(b, place)
+	if from == j {
+		return v // it comes back as it was
 	}
-	if from == 0 {
-		return 0
+	before, joined := s.first[place]
+	if v == j && !joined {
+		s.first[place] = j
+		return from
 	}
-	*places = append(*places, joint{before: v, from: from, v: j, inFrame: place < 0 || place >= maxRegs})
+	if !joined {
+		before = v
+		s.first[place] = v
+	}
+	*places = append(*places, joint{before: before, from: from, v: j, inFrame: inFrame})
 	return j
 }
 
 // joinHeld merges the locks held.
-func (s *state) joinHeld(t *values, from *state, places []joint) bool {
-	changed := false
+func (s *state) joinHeld(t *values, from *state, places []joint) {
 	seen := make([]bool, len(s.held))
 	for _, h := range from.held {
-		i := s.matching(t, h, places, seen)
-		if i >= 0 {
+		if i := s.matching(t, h, places, seen); i >= 0 {
 			seen[i] = true
 			o := &s.held[i]
-			before := *o
 			o.must = o.must && h.must
 			o.tried = o.tried || h.tried
 			o.calls = o.calls || h.calls
 			o.site = min(o.site, h.site)
-			changed = changed || before != *o
 			continue
 		}
 		h.must = false
-		for _, j := range places {
-			if t.restsOn(h.addr, j.v) && j.from != j.v {
-				h.addr = 0
+		if s.stale(t, h.addr, places) {
+			if h.addr = 0; h.past {
+				continue
 			}
 		}
-		if j := slices.IndexFunc(s.held, func(o holding) bool {
-			return o.addr == h.addr && o.kind == h.kind && o.given == h.given && o.past == h.past && o.site == h.site
-		}); j >= 0 {
-			if j < len(seen) {
-				seen[j] = true
-			}
-			before := s.held[j]
-			s.held[j].must, s.held[j].calls = false, before.calls || h.calls
-			changed = changed || before != s.held[j]
+		if j := slices.IndexFunc(s.held, h.like); j >= 0 {
+			s.held[j].must, s.held[j].calls = false, s.held[j].calls || h.calls
 			continue
 		}
-		n := len(s.held)
 		s.add(h)
-		changed = changed || len(s.held) != n
 	}
 	for i := range seen {
-		if !seen[i] && s.held[i].must {
-			s.held[i].must, changed = false, true
+		if !seen[i] {
+			s.held[i].must = false
 		}
 	}
-	return changed
+}
+
+// like reports whether two holdings are one as far as can be told.
+func (h holding) like(o holding) bool {
+	return o.addr == h.addr && o.kind == h.kind && o.given == h.given && o.past == h.past && o.site == h.site
+}
+
+// stale reports whether an address rests on a value that is no more where the
+// ways meet.
+func (s *state) stale(t *values, addr value, places []joint) bool {
+	return slices.ContainsFunc(places, func(j joint) bool { return t.restsOn(addr, j.v) })
 }
 
 // matching finds the lock of s that is h of a state that joins, and gives it a
@@ -294,8 +298,7 @@ func (s *state) matching(t *values, h holding, places []joint, seen []bool) int 
 		if seen[i] || o.kind != h.kind || o.given != h.given || o.past != h.past || o.addr == 0 || h.addr == 0 {
 			continue
 		}
-		stale := slices.ContainsFunc(places, func(j joint) bool { return j.from != j.v && t.restsOn(h.addr, j.v) })
-		if o.addr == h.addr && !stale {
+		if o.addr == h.addr && !s.stale(t, h.addr, places) {
 			return i
 		}
 		best, found := value(0), false

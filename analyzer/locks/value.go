@@ -65,6 +65,11 @@ func (t *values) of(e expression) value {
 
 func (t *values) constant(n int64) value { return t.of(expression{kind: constant, n: n}) }
 
+// joinedAt returns the value of a place where a block begins.
+func (t *values) joinedAt(block, place int64) value {
+	return t.of(expression{kind: joined, n: block, b: value(uint32(place))})
+}
+
 // isConstant reports whether v is the number, in its low 32 bits.
 func (t *values) isConstant(v value, n int32) bool {
 	return v != 0 && t.list[v].kind == constant && int32(t.list[v].n) == n
@@ -105,7 +110,11 @@ func (t *values) scaled(v, index value, scale int64) value {
 		return t.add(v, e.n*scale)
 	}
 	base, n := t.split(v)
-	return t.add(t.of(expression{kind: scaled, a: base, b: index, n: scale}), n)
+	index, m := t.split(index)
+	if scale == 1 && base > index {
+		base, index = index, base
+	}
+	return t.add(t.of(expression{kind: scaled, a: base, b: index, n: scale}), n+m*scale)
 }
 
 // restsOn reports whether v comes about by way of definition d.
