@@ -18,7 +18,7 @@ func Find(ctx context.Context, h *heap.Analysis, sync *gosync.Reader, poll *gopo
 	p := h.Heap.Process()
 	s := &search{
 		heap: h, roots: h.Graph.Roots, order: p.Image.ByteOrder(),
-		goroutines: byID(goroutines), groups: make(map[int]*facts.Group, len(goroutines.Groups)),
+		goroutines: goroutines.List, groups: make(map[int]*facts.Group, len(goroutines.Groups)),
 		programs: newPrograms(h.Snapshot().Exe), owned: ownObjects(h.Graph),
 	}
 	for i := range goroutines.Groups {
@@ -161,7 +161,7 @@ const (
 func (s *search) judgeByTime(verdicts []verdict, running dominator.Set) {
 	for i := range s.waiters {
 		w := &s.waiters[i]
-		if verdicts[i] != awake || s.goroutines[w.goroutine].WaitedAtLeastNS.V < longWait.Nanoseconds() {
+		if verdicts[i] != awake || !s.waitsLong(w.goroutine) {
 			continue
 		}
 		switch {
@@ -170,4 +170,10 @@ func (s *search) judgeByTime(verdicts []verdict, running dominator.Set) {
 			verdicts[i] = possible
 		}
 	}
+}
+
+// waitsLong reports whether a goroutine is known to have been waiting for long.
+func (s *search) waitsLong(id uint64) bool {
+	i, ok := s.find(id)
+	return ok && s.goroutines[i].WaitedAtLeastNS.V >= longWait.Nanoseconds()
 }

@@ -115,10 +115,9 @@ const maxStack = 1 << 30
 
 // stackBytes returns the size of the stack of the runtime.g at an address.
 func (s *search) stackBytes(g image.Addr) uint64 {
-	l := s.heap.Heap.Process().Layout().Struct("runtime.g")
 	c := s.heap.Heap.Process().Image.Cursor()
-	low, high := c.Addr(g+image.Addr(l.Offset("stack.lo"))), c.Addr(g+image.Addr(l.Offset("stack.hi")))
-	if l.Err() != nil || c.Err() != nil || high < low || high-low > maxStack {
+	low, high := c.Addr(g+image.Addr(s.stackLow)), c.Addr(g+image.Addr(s.stackHigh))
+	if c.Err() != nil || high < low || high-low > maxStack {
 		return 0
 	}
 	return uint64(high - low)

@@ -20,15 +20,19 @@ type search struct {
 	heap       *heap.Analysis
 	roots      *graph.Roots
 	order      binary.ByteOrder
-	goroutines map[uint64]*facts.Goroutine
+	goroutines []facts.Goroutine // by id
 	groups     map[int]*facts.Group
 	programs   programs
 	sudog      sudogFields
-	owned      dominator.Set // objects
+	searches   bool // the version can search for leaks itself
+
+	stackLow, stackHigh uint64        // offsets of fields of runtime.g
+	owned               dominator.Set // objects
 
 	waiters  []waiter
 	waiterOf []uint32 // by holder; dominator.None for those that do not wait for ever
 	replaced map[uint32][]uint32
+	edges    []uint32 // of the sudogs in replaced
 	// statics are the variables that waiters wait for, which lie outside of the heap.
 	statics []static
 
@@ -47,11 +51,14 @@ type static struct {
 // variables is taken to be awake, as the collector takes it (runtime/mbitmap.go,
 // isMarkedOrNotInHeap).
 func (s *search) prepare(ctx context.Context, sync *gosync.Reader, poll *gopoll.Reader) error {
-	s.bindSudog()
+	if err := s.bind(); err != nil {
+		return err
+	}
 	if err := s.readWaiters(ctx, sync); err != nil {
 		return err
 	}
 	s.hideStoppedTimers(poll)
+	s.dropDead()
 	nodes := make([]uint32, len(s.waiters))
 	var waits []wait
 	var awake []uint32
@@ -192,8 +199,8 @@ func (s *search) markUsed(ctx context.Context) error {
 	}
 	for i, h := range s.roots.Holders {
 		if h.Kind == graph.Goroutine {
-			if entry, ok := s.goroutines[h.ID]; ok && s.runs(uint32(i)) {
-				add(entry.Group)
+			if j, ok := s.find(h.ID); ok && s.runs(uint32(i)) {
+				add(s.goroutines[j].Group)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func (s *search) hideStoppedTimers(poll *gopoll.Reader) {
 	h := s.heap.Heap
 	p := h.Process()
-	if _, searches := p.Layout().Struct("runtime.sudog").Optional("c.vp"); searches {
+	if s.searches {
 		return
 	}
 	stopped := dominator.NewSet(h.Objects())

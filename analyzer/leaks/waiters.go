@@ -1,7 +1,9 @@
 package leaks
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"postmortem/analyzer/dominator"
@@ -45,29 +47,30 @@ func unwakeable(op gosync.Op) bool {
 
 // waiters lists the goroutines that may be leaked, and the edges of their sudogs.
 func (s *search) readWaiters(ctx context.Context, sync *gosync.Reader) error {
-	holders := make(map[uint64]uint32)
+	holders := make([]uint32, len(s.goroutines)) // 0, the root, for none
 	for i, h := range s.roots.Holders {
-		if h.Kind == graph.Goroutine {
-			holders[h.ID] = uint32(i)
+		if j, ok := s.find(h.ID); ok && h.Kind == graph.Goroutine {
+			holders[j] = uint32(i)
 		}
 	}
-	s.replaced = make(map[uint32][]uint32)
+	s.replaced = make(map[uint32][]uint32, len(s.goroutines))
 	s.waiterOf = make([]uint32, len(s.roots.Holders))
 	for i := range s.waiterOf {
 		s.waiterOf[i] = dominator.None
 	}
 	return sync.Waits(ctx, func(w *gosync.Wait) {
-		holder, ok := holders[w.Goroutine]
-		if !ok || w.Doubt != nil || !forever[w.Op] || s.waiterOf[holder] != dominator.None {
+		i, ok := s.find(w.Goroutine)
+		if !ok || holders[i] == 0 || w.Doubt != nil || !forever[w.Op] {
 			return
 		}
-		entry, ok := s.goroutines[w.Goroutine]
-		if !ok || bubbled(s.groups[entry.Group].WaitReason.V) || len(w.Targets) == 0 && !unwakeable(w.Op) && w.Op != gosync.Select {
+		holder, group := holders[i], s.goroutines[i].Group
+		if s.waiterOf[holder] != dominator.None || bubbled(s.groups[group].WaitReason.V) ||
+			len(w.Targets) == 0 && !unwakeable(w.Op) && w.Op != gosync.Select {
 			return
 		}
 		s.waiterOf[holder] = uint32(len(s.waiters))
 		s.waiters = append(s.waiters, waiter{
-			goroutine: w.Goroutine, g: w.G, holder: holder, group: entry.Group, op: w.Op, sends: w.Op == gosync.Send,
+			goroutine: w.Goroutine, g: w.G, holder: holder, group: group, op: w.Op, sends: w.Op == gosync.Send,
 		})
 		s.addTargets(&s.waiters[len(s.waiters)-1], w)
 	})
@@ -103,9 +106,15 @@ type sudogFields struct {
 	err           error
 }
 
-func (s *search) bindSudog() {
+// bind finds the fields of the runtime's structures.
+func (s *search) bind() error {
 	l := s.heap.Heap.Process().Layout().Struct("runtime.sudog")
-	s.sudog = sudogFields{elem: l.OneOf("elem.vp", "elem"), channel: l.OneOf("c.vp", "c"), err: l.Err()}
+	s.sudog = sudogFields{elem: l.OneOf("elem.vp", "elem"), channel: l.OneOf("c.vp", "c")}
+	s.sudog.err = l.Err()
+	_, s.searches = l.Optional("c.vp")
+	g := s.heap.Heap.Process().Layout().Struct("runtime.g")
+	s.stackLow, s.stackHigh = g.Offset("stack.lo"), g.Offset("stack.hi")
+	return g.Err()
 }
 
 // hide takes what a goroutine waits for from the edges of its sudog.
@@ -119,18 +128,18 @@ func (s *search) hide(sudog image.Addr, channel bool) {
 		hidden = s.sudog.channel
 	}
 	memory := s.heap.Heap.Memory(o)
-	var edges []uint32
+	first := len(s.edges)
 	s.heap.Heap.EachPointer(o, func(off uint64) bool {
 		if off == hidden || off+8 > uint64(len(memory)) {
 			return true
 		}
 		to := s.heap.Heap.FindObject(image.Addr(s.order.Uint64(memory[off:])))
 		if to != goheap.NoObject && !s.owned.Has(uint32(to)) {
-			edges = append(edges, uint32(to))
+			s.edges = append(s.edges, uint32(to))
 		}
 		return true
 	})
-	s.replaced[uint32(o)] = edges
+	s.replaced[uint32(o)] = s.edges[first:len(s.edges):len(s.edges)]
 }
 
 // ownObjects are the runtime.gs, to which only their holders lead.
@@ -144,11 +153,7 @@ func ownObjects(g *graph.Graph) dominator.Set {
 	return owned
 }
 
-// byID indexes the goroutines of the report.
-func byID(g *facts.Goroutines) map[uint64]*facts.Goroutine {
-	m := make(map[uint64]*facts.Goroutine, len(g.List))
-	for i := range g.List {
-		m[uint64(g.List[i].ID)] = &g.List[i]
-	}
-	return m
+// find returns the index of a goroutine in the report's list, which is by id.
+func (s *search) find(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.goroutines, id, func(g facts.Goroutine, id uint64) int { return cmp.Compare(uint64(g.ID), id) })
 }
