@@ -28,6 +28,24 @@ func Run(ctx context.Context, doc *facts.Document, set []*rule.Rule) {
 	slices.SortStableFunc(doc.Rules, func(a, b facts.RuleStatus) int { return strings.Compare(a.ID, b.ID) })
 	order(doc.Findings)
 	judge(doc)
+	if doc.Completeness.Sections == nil {
+		doc.Completeness.Sections = map[string]facts.Section{}
+	}
+	doc.Completeness.Sections[facts.PartRules] = section(set, doc.Rules)
+}
+
+// section says whether all rules that were wanted have answered.
+func section(set []*rule.Rule, statuses []facts.RuleStatus) facts.Section {
+	var lost []string
+	for _, s := range statuses {
+		if r := Find(set, s.ID); s.Status == facts.RuleFailed || s.Status == facts.RuleSkipped && r.Off == "" {
+			lost = append(lost, s.ID)
+		}
+	}
+	if len(lost) == 0 {
+		return facts.Section{State: facts.SectionComplete}
+	}
+	return facts.Section{State: facts.SectionPartial, Why: facts.Some(fmt.Sprintf("%d of %d rules have no answer: %s", len(lost), len(statuses), strings.Join(lost, ", ")))}
 }
 
 // run asks one rule.

@@ -76,6 +76,7 @@ const (
 	PartGC         = "gc"
 	PartHeap       = "heap"
 	PartWaits      = "waits"
+	PartRules      = "rules"
 )
 
 // Gap is something that could not be read.

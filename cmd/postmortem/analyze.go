@@ -12,7 +12,6 @@ import (
 	"postmortem/analyzer"
 	"postmortem/coreread"
 	"postmortem/coreread/input"
-	"postmortem/rules"
 )
 
 // analyzeFlags are the flags of analyze, as given.
@@ -21,6 +20,7 @@ type analyzeFlags struct {
 	gates
 	budget
 	profiles
+	ruleFlags
 	progressFlags
 	binaryDir  string
 	inApp      []string
@@ -59,8 +59,9 @@ func (fl *analyzeFlags) register(f *pflag.FlagSet) {
 	fl.output.flags(f)
 	f.StringVar(&fl.binaryDir, "binary-dir", "", "find BINARY in `DIR` by its build id")
 	f.StringArrayVar(&fl.inApp, "in-app", nil, "packages with this `PREFIX` count as one's own besides the main module; may repeat")
+	fl.ruleFlags.flags(f)
 	fl.gates.flags(f)
-	f.BoolVar(&fl.force, "force", false, "go on although core and binary differ; the report says so")
+	f.BoolVar(&fl.force, "force", false, "go on although core and binary differ; the report says so, and nothing is more than possible")
 	f.BoolVar(&fl.showValues, "show-values", false, "show contents of memory that are hidden by default")
 	f.StringArrayVar(&fl.show, "show", nil, "show the values of one `label:KEY` that are hidden by default; may repeat")
 	f.BoolVar(&fl.redact, "redact-messages", false, "hide what the runtime printed, too")
@@ -88,6 +89,10 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 	if err := errors.Join(err, fl.gates.validate(), fl.budget.validate(), fl.profiles.validate(fl.noHeap)); err != nil {
 		return &exitError{exitUsage, err}
 	}
+	set, err := fl.set()
+	if err != nil {
+		return err
+	}
 	targets, err := fl.targets(a)
 	if err != nil {
 		return err
@@ -96,7 +101,7 @@ func (fl *analyzeFlags) run(ctx context.Context, a *app, args []string) error {
 	defer stop()
 	progress := fl.tell(a.stderr)
 	core.Input = input.Options{TmpDir: fl.tmpDir, Progress: progress.unpacking}
-	doc, err := pipeline(ctx, core, analysis, rules.Builtin(), fl.profiles.write)
+	doc, err := pipeline(ctx, core, analysis, set, fl.profiles.write)
 	progress.stop()
 	if err != nil {
 		return &exitError{exitInput, fl.explain(ctx, err)}

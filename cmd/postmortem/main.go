@@ -25,6 +25,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // Exit codes. With --exit-class the class of the death takes the place of 0.
 const (
+	exitFailOn  = 1  // a finding reaches --fail-on, or an example of a rule file fails
 	exitInput   = 3  // an input is unreadable, of no known format, or not the core's binary; or the output cannot be written
 	exitBug     = 4  // a bug in postmortem
 	exitRequire = 5  // --require is not met
@@ -173,6 +174,6 @@ func newRoot(a *app) *cobra.Command {
 			return usagef("no command is given: postmortem analyze CORE BINARY is the main one, --help lists all")
 		},
 	}
-	root.AddCommand(newAnalyze(a), newIdentify(a), newRender(a), newVersion(a))
+	root.AddCommand(newAnalyze(a), newIdentify(a), newRender(a), newRules(a), newVersion(a))
 	return root
 }

@@ -6,6 +6,7 @@ package user
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -120,6 +121,9 @@ func parse(file string, text []byte, found *problems) (rules []*Rule) {
 		if p := recover(); p != nil { // of the YAML library
 			d.add(position{file, 1, 1}, "it is not YAML: %v", p)
 		}
+		slices.SortStableFunc(d.list, func(a, b *Problem) int {
+			return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
+		})
 		found.list = append(found.list, d.list...)
 	}()
 	for decode := yaml.NewDecoder(bytes.NewReader(text)); ; {
