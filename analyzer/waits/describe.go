@@ -12,7 +12,7 @@ import (
 // facts writes the document's part.
 func (b *book) facts() *facts.Waits {
 	d := &describer{book: b, ids: make([]int, len(b.resources)), named: make([]bool, len(b.resources))}
-	d.number()
+	d.arrange()
 	doc := &facts.Waits{
 		Resources: []facts.Resource{}, ResourcesTotal: len(b.resources),
 		Edges: []facts.WaitEdge{}, EdgesTotal: len(b.edges),
@@ -43,11 +43,10 @@ type describer struct {
 
 	files     map[int64]gopoll.FD // by number; nil before they were looked for
 	referrers *referrers
-	waiting   map[uint32]map[int64]bool // by listed channel: the goroutines that wait for it
 }
 
-// number gives the resources their order and IDs.
-func (d *describer) number() {
+// arrange gives the resources their order and IDs.
+func (d *describer) arrange() {
 	d.order = make([]uint32, len(d.resources))
 	for i := range d.order {
 		d.order[i] = uint32(i)
@@ -123,22 +122,13 @@ func (d *describer) describeResources(doc *facts.Waits) {
 
 // prepare finds what refers to the listed resources.
 func (d *describer) prepare() {
-	d.waiting = map[uint32]map[int64]bool{}
 	var at []image.Addr
 	for i := range d.resources {
 		if r := &d.resources[i]; d.named[i] && r.at != 0 && r.kind != facts.ResourcePoll {
 			at = append(at, r.at)
-			if r.kind == facts.ResourceChannel {
-				d.waiting[uint32(i)] = make(map[int64]bool, r.waiters)
-			}
 		}
 	}
 	d.referrers = d.names.findReferrers(at)
-	for _, e := range d.edges {
-		if w := d.waiting[e.resource]; w != nil {
-			w[d.id(e.goroutine)] = true
-		}
-	}
 }
 
 // describeEdges lists edges to listed resources, those of goroutines in cycles

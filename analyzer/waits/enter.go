@@ -1,6 +1,9 @@
 package waits
 
 import (
+	"cmp"
+	"context"
+	"slices"
 	"strings"
 
 	"postmortem/analyzer/facts"
@@ -77,12 +80,31 @@ func opOf(op gosync.Op, t *gosync.Target) facts.WaitOp {
 	return facts.OpWait
 }
 
-// enterOther enters what a goroutine waits for outside of Go, or in the runtime.
-func (b *book) enterOther(g *gort.Goroutine) {
-	n, ok := b.number(g.ID)
-	if !ok || b.entered[n] {
-		return
+// enterOthers enters the goroutines that do not wait inside of Go.
+func (b *book) enterOthers(ctx context.Context) {
+	type other struct {
+		number uint32
+		at     image.Addr
 	}
+	var list []other
+	for at, id := range b.in.IDs {
+		if n, ok := b.number(uint64(id)); ok && !b.entered[n] {
+			list = append(list, other{n, at})
+		}
+	}
+	slices.SortFunc(list, func(x, y other) int { return cmp.Compare(x.number, y.number) })
+	for _, o := range list {
+		if ctx.Err() != nil {
+			return
+		}
+		if g, err := b.process.GoroutineAt(o.at); err == nil {
+			b.enterOther(o.number, &g)
+		}
+	}
+}
+
+// enterOther enters what a goroutine waits for outside of Go, or in the runtime.
+func (b *book) enterOther(n uint32, g *gort.Goroutine) {
 	switch g.Status {
 	case layout.GSyscall:
 		kind := facts.ResourceSyscall

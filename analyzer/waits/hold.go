@@ -9,9 +9,13 @@ import (
 )
 
 // holdLocks enters who holds the locks that goroutines wait for, and the locks that
-// waiting goroutines hold and nobody waits for.
+// waiting goroutines hold and nobody waits for. Where nobody waits for any, there is
+// nothing to explain.
 func (b *book) holdLocks(ctx context.Context) {
 	asked, list := b.contended()
+	if len(list) == 0 {
+		return
+	}
 	found := locks.Find(ctx, locks.Input{Snapshot: b.in.Snapshot, Heap: b.in.Heap}, list)
 	for at, holders := range found.Holders {
 		if i, ok := asked[at]; ok {

@@ -8,6 +8,7 @@ import (
 	"postmortem/analyzer/frames"
 	"postmortem/analyzer/heap"
 	"postmortem/analyzer/typing"
+	"postmortem/coreread"
 	"postmortem/coreread/exe"
 	"postmortem/coreread/goheap"
 	"postmortem/coreread/gort"
@@ -17,14 +18,15 @@ import (
 
 // namer says in whose variable an address lies.
 type namer struct {
-	process *gort.Process
-	heap    *heap.Analysis    // nil without
-	types   *gotypes.Universe // nil when they cannot be read
-	globals []gotypes.Variable
-	symbols []gotypes.Variable  // without a heap: variables by address, of no known type
-	stacks  []stack             // by address
-	skip    map[string]string   // path of the first byte of a type, by its name
-	carry   map[image.Addr]bool // by pc of a frame: whether its function carries
+	snapshot *coreread.Snapshot
+	process  *gort.Process
+	heap     *heap.Analysis    // nil without
+	types    *gotypes.Universe // nil when they cannot be read
+	globals  []gotypes.Variable
+	tabled   []gotypes.Variable  // see symbols; nil before it was asked for
+	stacks   []stack             // by address
+	skip     map[string]string   // path of the first byte of a type, by its name
+	carry    map[image.Addr]bool // by pc of a frame: whether its function carries
 }
 
 type stack struct {
@@ -33,18 +35,13 @@ type stack struct {
 }
 
 func newNamer(in Input) *namer {
-	n := &namer{process: in.Snapshot.Runtime, heap: in.Heap, skip: map[string]string{}, carry: map[image.Addr]bool{}}
+	n := &namer{snapshot: in.Snapshot, process: in.Snapshot.Runtime, heap: in.Heap, skip: map[string]string{}, carry: map[image.Addr]bool{}}
 	if in.Heap != nil {
 		n.types = in.Heap.Universe()
 		n.globals = n.types.Globals()
 		return n
 	}
 	n.types, _ = gotypes.New(n.process) // without it no element of a channel has a name
-	in.Snapshot.Exe.EachVariable(func(name string, s exe.Symbol) bool {
-		n.symbols = append(n.symbols, gotypes.Variable{Name: name, Addr: s.Addr.Add(in.Snapshot.Bias), Bytes: s.Size})
-		return true
-	})
-	slices.SortStableFunc(n.symbols, func(a, b gotypes.Variable) int { return compare(a.Addr, b.Addr) })
 	return n
 }
 
@@ -56,6 +53,20 @@ func compare(a, b image.Addr) int {
 		return 1
 	}
 	return 0
+}
+
+// symbols returns the variables of the symbol table by address, where the types
+// of variables were not read.
+func (n *namer) symbols() []gotypes.Variable {
+	if n.tabled == nil && n.heap == nil {
+		n.tabled = []gotypes.Variable{}
+		n.snapshot.Exe.EachVariable(func(name string, s exe.Symbol) bool {
+			n.tabled = append(n.tabled, gotypes.Variable{Name: name, Addr: s.Addr.Add(n.snapshot.Bias), Bytes: s.Size})
+			return true
+		})
+		slices.SortStableFunc(n.tabled, func(a, b gotypes.Variable) int { return compare(a.Addr, b.Addr) })
+	}
+	return n.tabled
 }
 
 // typeName returns the name of the type whose descriptor is at an address.
@@ -78,7 +89,7 @@ func (n *namer) place(at image.Addr, typ string) (string, bool) {
 	if v, ok := variableAt(n.globals, at); ok {
 		return v.Name + n.fieldOf(v.Type, uint64(at-v.Addr), typ), true
 	}
-	if v, ok := variableAt(n.symbols, at); ok {
+	if v, ok := variableAt(n.symbols(), at); ok {
 		return v.Name, true
 	}
 	if name, ok := n.onHeap(at, typ); ok {

@@ -122,7 +122,7 @@ func (r *referrers) of(at image.Addr) *references {
 
 // referrerFacts lists the goroutines and variables that lead to a channel, without the
 // goroutines that wait for it.
-func (d *describer) referrerFacts(refs *references, waiting map[int64]bool) (list []facts.Referrer, total int) {
+func (d *describer) referrerFacts(refs *references, channel uint32) (list []facts.Referrer, total int) {
 	list = []facts.Referrer{}
 	for _, v := range refs.variables {
 		list = append(list, facts.Referrer{Variable: facts.Some(d.names.heap.Graph.Roots.Holders[v].Name)})
@@ -131,12 +131,18 @@ func (d *describer) referrerFacts(refs *references, waiting map[int64]bool) (lis
 	ids := slices.Clone(refs.goroutines)
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		if !waiting[int64(id)] {
+		if !d.waits(id, channel) {
 			list = append(list, facts.Referrer{Goroutine: facts.Some(int64(id))})
 		}
 	}
 	total = len(list)
 	return list[:min(total, facts.ReferrersCap)], total
+}
+
+// waits reports whether a goroutine waits for a resource.
+func (d *describer) waits(id uint64, resource uint32) bool {
+	n, ok := d.number(id)
+	return ok && slices.ContainsFunc(d.edgesOf(n), func(e edge) bool { return e.resource == resource })
 }
 
 // byReference names an object by what leads to it: a variable, a field of an object,

@@ -60,9 +60,26 @@ var kinds = map[gosync.Kind]facts.ResourceKind{
 }
 
 // number returns the index of a goroutine in the list; false for one that is not there.
+// Most look-ups are of goroutines that follow each other.
 func (b *book) number(id uint64) (uint32, bool) {
-	i, ok := slices.BinarySearchFunc(b.in.Goroutines.List, int64(id), func(g facts.Goroutine, id int64) int { return cmp.Compare(g.ID, id) })
-	return uint32(i), ok
+	list := b.in.Goroutines.List
+	if next := b.last + 1; int(next) < len(list) && list[next].ID == int64(id) {
+		b.last = next
+		return next, true
+	}
+	low, high := 0, len(list)
+	for low < high {
+		if middle := (low + high) / 2; list[middle].ID < int64(id) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == len(list) || list[low].ID != int64(id) {
+		return 0, false
+	}
+	b.last = uint32(low)
+	return b.last, true
 }
 
 // id returns the id of a goroutine by its index.
@@ -87,7 +104,10 @@ func (b *book) add(e edge) {
 
 // sortEdges sorts the edges by goroutine, and counts those who wait for each resource.
 func (b *book) sortEdges() {
-	slices.SortStableFunc(b.edges, func(x, y edge) int { return cmp.Compare(x.goroutine, y.goroutine) })
+	order := func(x, y edge) int { return cmp.Compare(x.goroutine, y.goroutine) }
+	if !slices.IsSortedFunc(b.edges, order) {
+		slices.SortStableFunc(b.edges, order)
+	}
 	last := make([]uint32, len(b.resources)) // the goroutine that was counted last, plus 1
 	for i := range b.resources {
 		b.resources[i].waiters = 0

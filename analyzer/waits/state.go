@@ -75,7 +75,7 @@ func (d *describer) describeChannel(i uint32, out *facts.Resource) {
 		out.Type = facts.Some("chan " + out.Channel.Element.V)
 	}
 	if refs != nil {
-		out.Channel.ReferencedBy, out.Channel.ReferencedByTotal = d.referrerFacts(refs, d.waiting[i])
+		out.Channel.ReferencedBy, out.Channel.ReferencedByTotal = d.referrerFacts(refs, i)
 		out.Context = d.context(at, refs)
 	}
 }

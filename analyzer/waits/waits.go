@@ -10,12 +10,14 @@ import (
 	"postmortem/coreread/gopoll"
 	"postmortem/coreread/gort"
 	"postmortem/coreread/gosync"
+	"postmortem/coreread/image"
 )
 
 // Input is what is known of the process already.
 type Input struct {
 	Snapshot   *coreread.Snapshot
 	Goroutines *facts.Goroutines
+	IDs        map[image.Addr]int64 // of the same, by the address of the runtime.g
 	Threads    []facts.Thread
 	Clocks     *gort.Clocks
 	// Heap is nil when it was not read: then types of objects are not known, and
@@ -59,6 +61,7 @@ type book struct {
 	index     map[key]uint32
 	edges     []edge
 	entered   []bool // by index of the goroutine in Goroutines.List
+	last      uint32 // index of the goroutine that was looked up last
 	names     *namer
 	leaks     *facts.Leaks
 
@@ -88,11 +91,7 @@ func (b *book) read(ctx context.Context) error {
 	} else if err == nil {
 		err = fmt.Errorf("what goroutines wait for outside of Go: %w", pollErr)
 	}
-	b.process.Goroutines(func(g *gort.Goroutine) {
-		if ctx.Err() == nil {
-			b.enterOther(g)
-		}
-	})
+	b.enterOthers(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
