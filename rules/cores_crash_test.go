@@ -117,6 +117,13 @@ var states = []struct {
 	{"finalizer-stuck", "small-wait-1.22.12-plain-dlv", facts.SeverityWarning, []string{"a finalizer waits", "runtime.runfinq"}},
 	{"defer-recover-swallowed", "small-wait-1.27.3-plain-gcore", facts.SeverityWarning, []string{"panicked in park.panicking"}},
 	{"defer-recover-swallowed", "dies-repanic-1.27.3-plain", facts.SeverityInfo, []string{"recovered the first panic (the first) and another followed"}},
+	{"retained-by-goroutines", "service-leak-1.27.3-w-sigabrt", facts.SeverityInfo, []string{"2,000 goroutines hold", "main.fetch"}},
+	{"goroutine-explosion", "service-leak-1.27.3-w-sigabrt", facts.SeverityInfo, []string{"2,000 goroutines started by main.fetch wait"}},
+	{"goroutine-explosion", "service-leak-1.22.12-w-sigabrt", facts.SeverityInfo, []string{"2,000 goroutines started by main.fetch wait"}},
+	{"thread-explosion", "strain-threads-1.27.3-w", facts.SeverityWarning, []string{"strain had 1,10", "1,100 goroutines in system calls or C code in main.readPipe"}},
+	{"syscall-blocked", "strain-threads-1.27.3-w", facts.SeverityWarning, []string{"1,100 goroutines are in a system call, in main.readPipe"}},
+	{"memory-limit-thrash", "strain-limit-1.27.3-w", facts.SeverityWarning, []string{"was at its memory limit", "of 16.0 MiB"}},
+	{"heap-leak-suspect", "strain-limit-1.27.3-w", facts.SeverityWarning, []string{"of the live heap", "Memory was short"}},
 	{"syscall-blocked", "small-wait-1.27.3-plain-gcore", facts.SeverityInfo, []string{"in a system call, in park.pipeRead"}},
 	{"syscall-blocked", "cgo-wait-1.27.3-cgopie-gcore", facts.SeverityInfo, []string{"in C code"}},
 }

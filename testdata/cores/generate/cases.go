@@ -237,7 +237,16 @@ func committed() []dumpCase {
 	for _, v := range firstPatches {
 		l = append(l, died("small", "nil", v, "w"))
 	}
+	l = append(l, strained("1.27.3", "w")...)
 	return append(append(l, committedHeaps()...), committedWaits()...)
+}
+
+// strained are the processes that have run out of something.
+func strained(version, variant string) []dumpCase {
+	return []dumpCase{
+		died("strain", "threads", version, variant),
+		died("strain", "limit", version, variant).env("GOMEMLIMIT=16MiB"),
+	}
 }
 
 // committedWaits are the processes that know what their goroutines wait for.
