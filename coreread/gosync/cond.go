@@ -10,7 +10,7 @@ import (
 // (src/runtime/sema.go, notifyList), and nothing to that but its stack.
 type conds struct {
 	waiting map[image.Addr]queued
-	tried   map[image.Addr]bool // addresses that were taken for a notify list
+	tried   map[image.Addr]bool // addresses that look like notify lists, and were read
 }
 
 // cond returns the place of a goroutine in the queue of a condition variable.
@@ -18,31 +18,43 @@ func (r *Reader) cond(g *gort.Goroutine) (queued, bool) {
 	if q, ok := r.conds.waiting[g.Addr]; ok {
 		return q, true
 	}
+	var frames []parkFrame
 	r.parked(g, func(f parkFrame) bool {
-		in := roleOther
-		for _, role := range f.roles {
-			if role == roleNotify || role == roleCond {
-				in = role
-			}
+		switch in := f.condRole(); in {
+		case roleCond:
+			// The function needs its receiver after the wait, and has saved it.
+			r.tryWord(f.args)
+			fallthrough
+		case roleNotify:
+			frames = append(frames, f)
+			return in == roleNotify
 		}
-		if in != roleOther {
-			r.tryLists(f)
-		}
-		return in != roleCond && r.conds.waiting[g.Addr].sudog == 0
+		return true
 	})
+	for i := 0; i < len(frames) && r.conds.waiting[g.Addr].sudog == 0; i++ {
+		r.tryFrame(frames[i])
+	}
 	q, ok := r.conds.waiting[g.Addr]
 	return q, ok
+}
+
+// condRole returns which of the functions that wait for a condition variable a frame is of.
+func (f *parkFrame) condRole() role {
+	for _, role := range f.roles {
+		if role == roleNotify || role == roleCond {
+			return role
+		}
+	}
+	return roleOther
 }
 
 // maxFrameWords is how many words of a frame are taken for addresses: the frames
 // of sync.Cond.Wait and runtime.notifyListWait have less than twenty.
 const maxFrameWords = 64
 
-// tryLists takes the words of a frame for the address of a sync.Cond or of its
-// list, the receiver first.
-func (r *Reader) tryLists(f parkFrame) {
+// tryFrame takes each word of a frame for the address of a sync.Cond or of its list.
+func (r *Reader) tryFrame(f parkFrame) {
 	end := min(f.args+8, f.body.Start+8*maxFrameWords)
-	r.tryWord(f.args)
 	for at := f.body.Start; at < end; at += 8 {
 		r.tryWord(at)
 	}
@@ -74,12 +86,12 @@ func (r *Reader) tryList(list image.Addr) {
 	if data == nil {
 		return
 	}
-	c.tried[list] = true
 	order := r.memory.order
 	head, tail := image.Addr(order.Uint64(data[o.head:])), image.Addr(order.Uint64(data[o.tail:]))
 	if head == 0 || tail == 0 || order.Uint32(data[o.wait:]) == order.Uint32(data[o.notify:]) {
 		return
 	}
+	c.tried[list] = true
 	var last image.Addr
 	err := r.list(head, r.offsets.sudog.next, func(at image.Addr, s sudog) error {
 		last = at
