@@ -65,6 +65,17 @@ func (r *Reader) findCases(g *gort.Goroutine, w *Wait) bool {
 	return true
 }
 
+// firstIsNil reports whether the first case of a select has a nil channel. A select
+// that waits and has no sudog has no other cases.
+func (r *Reader) firstIsNil(g *gort.Goroutine) bool {
+	f, ok := r.selectFrame(g)
+	if !ok {
+		return false
+	}
+	c, ok := r.memory.word(f.cases + image.Addr(r.offsets.caseChan))
+	return ok && c == 0
+}
+
 // readCases reads the array up to the case that has the last of n channels.
 func (r *Reader) readCases(array image.Addr, n int) bool {
 	o, order := &r.offsets, r.memory.order

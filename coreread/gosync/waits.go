@@ -181,7 +181,9 @@ func (r *Reader) channels(g *gort.Goroutine, w *Wait) {
 	if err == nil && r.findCases(g, w) {
 		return
 	}
-	r.findSides(w) // without a target, all its cases have nil channels
+	if r.findSides(w); len(w.Targets) == 0 && w.Doubt == nil && !r.firstIsNil(g) {
+		w.Doubt = errNoSudog
+	}
 }
 
 // own returns the sudog in g.waiting of a goroutine that waits for something
