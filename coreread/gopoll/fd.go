@@ -20,6 +20,8 @@ type FD struct {
 	File    bool
 	Stream  bool // reads and writes are of bytes and not of packets
 	Closing bool // Close was called
+	// Reading and Writing say that somebody has the lock for reads or for writes.
+	Reading, Writing bool
 	// Refs is how many operations are under way, Close included; ReadWaiters and
 	// WriteWaiters are how many goroutines wait for others' reads and writes to end.
 	Refs, ReadWaiters, WriteWaiters int64
@@ -28,6 +30,8 @@ type FD struct {
 // Parts of fdMutex.state (src/internal/poll/fd_mutex.go).
 const (
 	fdClosed         = 1 << 0
+	fdReading        = 1 << 1
+	fdWriting        = 1 << 2
 	fdCount          = 1<<20 - 1 // each of the three counts
 	fdRefShift       = 3
 	fdReadWaitShift  = 23
@@ -73,6 +77,8 @@ func (r *Reader) FD(addr image.Addr) (FD, error) {
 	f := FD{
 		Addr: addr, Sysfd: rec.i64(o.sysfd), Desc: rec.addr(o.desc), File: rec.u8(o.isFile) != 0, Stream: rec.u8(o.isStream) != 0,
 		Closing:      state&fdClosed != 0,
+		Reading:      state&fdReading != 0,
+		Writing:      state&fdWriting != 0,
 		Refs:         int64(state >> fdRefShift & fdCount),
 		ReadWaiters:  int64(state >> fdReadWaitShift & fdCount),
 		WriteWaiters: int64(state >> fdWriteWaitShift & fdCount),

@@ -10,55 +10,49 @@ import (
 	"postmortem/internal/testcores"
 )
 
-// TestTimersAsNoted compares when timers fire with the span in which the program
-// set them.
-func TestTimersAsNoted(t *testing.T) {
-	eachWaits(t, func(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits) {
-		all := goroutines(p)
-		var pending []gopoll.Timer
-		if err := r.Timers(func(timer *gopoll.Timer) {
-			if timer.State == gopoll.Pending {
-				pending = append(pending, *timer)
-			}
-			if timer.Fake || timer.Bubble != 0 || timer.Processor < 0 {
-				t.Errorf("%+v", timer)
-			}
-		}); err != nil {
-			t.Error(err)
+// checkTimers compares when timers fire with the span in which the program set them.
+func checkTimers(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits, all map[int64]*gort.Goroutine) {
+	t.Helper()
+	var pending []gopoll.Timer
+	if err := r.Timers(func(timer *gopoll.Timer) {
+		if timer.State == gopoll.Pending {
+			pending = append(pending, *timer)
 		}
-		if len(w.Timers) < 15 {
-			t.Errorf("the process noted %d timers", len(w.Timers))
+		if timer.Fake || timer.Bubble != 0 || timer.Processor < 0 {
+			t.Errorf("%+v", timer)
 		}
-		for _, noted := range w.Timers {
-			within := func(when int64) bool { return noted.FromNS <= when && when <= noted.ToNS }
-			switch noted.Kind {
-			case "sleep":
-				// It fell asleep after it had noted so, and before the process told.
-				if when, ok := r.Sleep(all[noted.Goroutine]); !ok || when < noted.FromNS || when > w.NowNS+noted.SetNS {
-					t.Errorf("goroutine %d sleeps until %d (%v); noted %+v", noted.Goroutine, when, ok, noted)
-				}
-			case "func", "context":
-				if !anyTimer(pending, gopoll.FuncTimer, within) {
-					t.Errorf("no timer calls a function; noted %+v", noted)
-				}
-			case "stopped":
-				// The program is written for Go 1.18: until 1.26 it has the old kind of
-				// channel (GODEBUG=asynctimerchan=1), from which nothing leads to the timer.
-				timer, ok := r.ChannelTimer(image.Addr(noted.Channel))
-				if ok && timer.State != gopoll.Stopped || !ok && p.Layout().Version().Minor >= 27 {
-					t.Errorf("a stopped timer is %+v (%v); noted %+v", timer, ok, noted)
-				}
-			case "timer", "ticker":
-				timer, ok := r.ChannelTimer(image.Addr(noted.Channel))
-				if !ok || timer.State != gopoll.Pending || !within(timer.When) || timer.Period != noted.PeriodNS ||
-					timer.Channel != image.Addr(noted.Channel) || timer.Kind != gopoll.ChannelTimer {
-					t.Errorf("timer %+v (%v); noted %+v", timer, ok, noted)
-				}
-			default:
-				t.Errorf("noted %+v", noted)
+	}); err != nil {
+		t.Error(err)
+	}
+	for _, noted := range w.Timers {
+		within := func(when int64) bool { return noted.FromNS <= when && when <= noted.ToNS }
+		switch noted.Kind {
+		case "sleep":
+			// It fell asleep after it had noted so, and before the process told.
+			if when, ok := r.Sleep(all[noted.Goroutine]); !ok || when < noted.FromNS || when > w.NowNS+noted.SetNS {
+				t.Errorf("goroutine %d sleeps until %d (%v); noted %+v", noted.Goroutine, when, ok, noted)
 			}
+		case "func", "context":
+			if !anyTimer(pending, gopoll.FuncTimer, within) {
+				t.Errorf("no timer calls a function; noted %+v", noted)
+			}
+		case "stopped":
+			// The program is written for Go 1.18: until 1.26 it has the old kind of
+			// channel (GODEBUG=asynctimerchan=1), from which nothing leads to the timer.
+			timer, ok := r.ChannelTimer(image.Addr(noted.Channel))
+			if ok && timer.State != gopoll.Stopped || !ok && p.Layout().Version().Minor >= 27 {
+				t.Errorf("a stopped timer is %+v (%v); noted %+v", timer, ok, noted)
+			}
+		case "timer", "ticker":
+			timer, ok := r.ChannelTimer(image.Addr(noted.Channel))
+			if !ok || timer.State != gopoll.Pending || !within(timer.When) || timer.Period != noted.PeriodNS ||
+				timer.Channel != image.Addr(noted.Channel) || timer.Kind != gopoll.ChannelTimer {
+				t.Errorf("timer %+v (%v); noted %+v", timer, ok, noted)
+			}
+		default:
+			t.Errorf("noted %+v", noted)
 		}
-	})
+	}
 }
 
 func anyTimer(timers []gopoll.Timer, kind gopoll.TimerKind, within func(int64) bool) bool {

@@ -34,9 +34,9 @@ func goroutines(p *gort.Process) map[int64]*gort.Goroutine {
 	return all
 }
 
-// eachWaits runs a test on every core of the program waits, which has noted what
-// its goroutines wait for.
-func eachWaits(t *testing.T, test func(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits)) {
+// TestAsNoted is about every core of the program waits, which has noted what its
+// goroutines wait for.
+func TestAsNoted(t *testing.T) {
 	cores := 0
 	for _, c := range testcores.All(t) {
 		if c.Program != "waits" {
@@ -45,11 +45,17 @@ func eachWaits(t *testing.T, test func(t *testing.T, p *gort.Process, r *gopoll.
 		cores++
 		t.Run(c.Name, func(t *testing.T) {
 			w := c.Truth(t).Waits
-			if w == nil {
-				t.Fatal("the process noted nothing")
+			if w == nil || len(w.Polls) < 10 || len(w.Timers) < 15 {
+				t.Fatalf("the process noted too little: %+v", w)
 			}
 			p, r := open(t, c)
-			test(t, p, r, w)
+			all := goroutines(p)
+			checkDescriptors(t, p, r, w, all)
+			checkTimers(t, p, r, w, all)
+			checkOthers(t, r, w, all)
+			for _, gap := range p.Gaps() {
+				t.Errorf("gap %+v", gap)
+			}
 		})
 	}
 	if cores < 10 {
@@ -57,29 +63,19 @@ func eachWaits(t *testing.T, test func(t *testing.T, p *gort.Process, r *gopoll.
 	}
 }
 
-// TestDescriptorsAsNoted compares descriptors, modes, addresses and deadlines.
-func TestDescriptorsAsNoted(t *testing.T) {
-	eachWaits(t, func(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits) {
-		all := goroutines(p)
-		if len(w.Polls) < 10 {
-			t.Errorf("the process noted %d descriptors", len(w.Polls))
-		}
-		for _, noted := range w.Polls {
-			g := all[noted.Goroutine]
-			if g == nil {
-				t.Errorf("goroutine %d is not in the core", noted.Goroutine)
-				continue
-			}
-			if noted.Mode == "call" {
-				checkCall(t, p, r, g, noted)
-				continue
-			}
+// checkDescriptors compares descriptors, modes, addresses and deadlines.
+func checkDescriptors(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits, all map[int64]*gort.Goroutine) {
+	t.Helper()
+	for _, noted := range w.Polls {
+		switch g := all[noted.Goroutine]; {
+		case g == nil:
+			t.Errorf("goroutine %d is not in the core", noted.Goroutine)
+		case noted.Mode == "call":
+			checkCall(t, p, r, g, noted)
+		default:
 			checkWait(t, p, r, g, noted)
 		}
-		for _, gap := range p.Gaps() {
-			t.Errorf("gap %+v", gap)
-		}
-	})
+	}
 }
 
 func checkWait(t *testing.T, p *gort.Process, r *gopoll.Reader, g *gort.Goroutine, noted testcores.WaitPoll) {
@@ -93,6 +89,13 @@ func checkWait(t *testing.T, p *gort.Process, r *gopoll.Reader, g *gort.Goroutin
 	if !ok || fd.Sysfd != poll.FD || fd.Desc != poll.Desc || fd.File != (noted.Network == "pipe") || fd.Closing || fd.Refs < 1 {
 		t.Errorf("goroutine %d waits on %v %+v; noted %+v", g.ID, ok, fd, noted)
 		return
+	}
+	if fd.Reading != (mode == gopoll.Read) || fd.Writing != (mode == gopoll.Write) {
+		t.Errorf("goroutine %d has the lock for reads %v, for writes %v; noted %+v", g.ID, fd.Reading, fd.Writing, noted)
+	}
+	// A second goroutine waits to read from the pipe.
+	if second := noted.Network == "pipe" && mode == gopoll.Read; (fd.ReadWaiters == 1) != second || fd.WriteWaiters != 0 {
+		t.Errorf("goroutine %d: others wait for %+v; noted %+v", g.ID, fd, noted)
 	}
 	checkDeadline(t, p, poll, mode, noted)
 	n, err := r.Net(fd.Addr)
@@ -153,31 +156,29 @@ func checkCall(t *testing.T, p *gort.Process, r *gopoll.Reader, g *gort.Goroutin
 		if fd, fdOK := call.FD(); !ok || !fdOK || call.Name != "read" || fd != int64(noted.FD) {
 			t.Errorf("goroutine %d is in %+v (%v); noted %+v", g.ID, call, ok, noted)
 		}
+		// The program made the call itself, past package os.
+		if owner, ok := r.CallOwner(g, int64(noted.FD)); ok {
+			t.Errorf("goroutine %d reads for %+v", g.ID, owner)
+		}
 		return
 	}
 	t.Errorf("goroutine %d in a system call is on no thread", g.ID)
 }
 
-// TestNobodyElseWaits: what no note says to be in the poller, asleep or in a system
-// call, is not taken to be.
-func TestNobodyElseWaits(t *testing.T) {
-	eachWaits(t, func(t *testing.T, p *gort.Process, r *gopoll.Reader, w *testcores.Waits) {
-		noted := map[int64]string{}
-		for _, g := range w.Goroutines {
-			noted[g.ID] = g.Op
+// checkOthers: what no note says to be in the poller or asleep is not taken to be.
+func checkOthers(t *testing.T, r *gopoll.Reader, w *testcores.Waits, all map[int64]*gort.Goroutine) {
+	t.Helper()
+	for _, noted := range w.Goroutines {
+		g := all[noted.ID]
+		if g == nil {
+			continue
 		}
-		for id, g := range goroutines(p) {
-			op, ok := noted[id]
-			if !ok {
-				continue
-			}
-			_, mode, polls := r.Waiting(g)
-			if polls != (op == "read" || op == "write") || polls && mode.String() != op {
-				t.Errorf("goroutine %d (%s) in the poller: %v, %s", id, op, polls, mode)
-			}
-			if _, sleeps := r.Sleep(g); sleeps != (op == "sleep") {
-				t.Errorf("goroutine %d (%s) asleep: %v", id, op, sleeps)
-			}
+		_, mode, polls := r.Waiting(g)
+		if polls != (noted.Op == "read" || noted.Op == "write") || polls && mode.String() != noted.Op {
+			t.Errorf("goroutine %d (%s) in the poller: %v, %s", noted.ID, noted.Op, polls, mode)
 		}
-	})
+		if _, sleeps := r.Sleep(g); sleeps != (noted.Op == "sleep") {
+			t.Errorf("goroutine %d (%s) asleep: %v", noted.ID, noted.Op, sleeps)
+		}
+	}
 }
