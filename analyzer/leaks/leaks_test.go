@@ -18,33 +18,38 @@ import (
 // find finds the leaks in a core, and returns the verdict and the reason by goroutine.
 func find(t testing.TB, c *testcores.Core) (*facts.Leaks, map[int64]facts.LeakGroup) {
 	t.Helper()
-	return findIn(t, c.CorePath(t), c.BinaryPath(t))
+	found, byID, err := tryFind(t, c.CorePath(t), c.BinaryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found, byID
 }
 
-func findIn(t testing.TB, core, binary string) (*facts.Leaks, map[int64]facts.LeakGroup) {
+// tryFind is find for a core of which parts may be missing.
+func tryFind(t testing.TB, core, binary string) (*facts.Leaks, map[int64]facts.LeakGroup, error) {
 	t.Helper()
 	snap, err := coreread.Open(t.Context(), coreread.Config{Core: core, Binary: binary})
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	defer snap.Close()
 	builder := frames.NewBuilder(snap.Runtime, frames.NewModules(nil, nil))
 	goroutines := groups.Collect(t.Context(), snap.Runtime, builder, groups.Options{Clocks: snap.Runtime.Clocks()}).Goroutines
 	h, err := heap.Analyze(t.Context(), snap, heap.Options{Goroutines: goroutines, Frames: builder, Workers: 2})
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	sync, err := gosync.New(snap.Runtime)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	poll, err := gopoll.New(snap.Runtime)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	found, err := leaks.Find(t.Context(), h, sync, poll, goroutines)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	byID := map[int64]facts.LeakGroup{}
 	for _, g := range found.Groups {
@@ -54,7 +59,7 @@ func findIn(t testing.TB, core, binary string) (*facts.Leaks, map[int64]facts.Le
 			}
 		}
 	}
-	return found, byID
+	return found, byID, nil
 }
 
 // TestProvenIsWhatTheRuntimeFinds compares the verdicts with the goroutineleak

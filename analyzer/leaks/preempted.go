@@ -3,7 +3,6 @@ package leaks
 import (
 	"slices"
 
-	"postmortem/analyzer/dominator"
 	"postmortem/analyzer/graph"
 	"postmortem/coreread/exe"
 	"postmortem/coreread/goheap"
@@ -29,7 +28,7 @@ func (s *search) dropDead() {
 		for end < len(slots) && slots[end].Holder == slots[first].Holder {
 			end++
 		}
-		if h := slots[first].Holder; s.roots.Holders[h].Kind == graph.Goroutine && s.waiterOf[h] == dominator.None {
+		if h := slots[first].Holder; s.roots.Holders[h].Kind == graph.Goroutine && s.waiterOf[h] == noWaiter {
 			s.dropDeadOf(slots[first:end])
 		}
 		first = end

@@ -26,11 +26,11 @@ type search struct {
 	sudog      sudogFields
 	searches   bool // the version can search for leaks itself
 
-	stackLow, stackHigh uint64        // offsets of fields of runtime.g
-	owned               dominator.Set // objects
+	stackLow, stackHigh, schedLink uint64        // offsets of fields of runtime.g
+	owned                          dominator.Set // objects
 
 	waiters  []waiter
-	waiterOf []uint32 // by holder; dominator.None for those that do not wait for ever
+	waiterOf []uint32 // by holder; noWaiter for those that do not wait for ever
 	replaced map[uint32][]uint32
 	edges    []uint32 // of the sudogs in replaced
 	// statics are the variables that waiters wait for, which lie outside of the heap.
@@ -79,6 +79,7 @@ func (s *search) prepare(ctx context.Context, sync *gosync.Reader, poll *gopoll.
 	for _, w := range awake {
 		s.marking.wake(w)
 	}
+	s.wakeGrasped()
 	return nil
 }
 
@@ -88,7 +89,7 @@ func (s *search) markRunning(ctx context.Context) error {
 	m, g := s.marking, s.heap.Graph
 	for i, h := range s.roots.Holders {
 		switch {
-		case h.Kind == graph.RuntimeInternal || h.Kind == graph.Variable && !s.isProgram(uint32(i)) || h.Kind == graph.Goroutine && s.waiterOf[i] == dominator.None:
+		case h.Kind == graph.RuntimeInternal || h.Kind == graph.Variable && !s.isProgram(uint32(i)) || h.Kind == graph.Goroutine && s.waiterOf[i] == noWaiter:
 			m.mark(g.Node(uint32(i)))
 		case h.Kind == graph.Goroutine:
 			// The list of all goroutines leads to it, and it leads to its deferred calls.
@@ -223,5 +224,5 @@ func (s *search) markUsed(ctx context.Context) error {
 // runs reports whether a goroutine can run, as far as the marking has come.
 func (s *search) runs(holder uint32) bool {
 	w := s.waiterOf[holder]
-	return w == dominator.None || s.marking.live.Has(w)
+	return w == noWaiter || s.marking.live.Has(w)
 }

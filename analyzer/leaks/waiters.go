@@ -24,7 +24,11 @@ type waiter struct {
 	sends     bool // all cases of a select send
 	kind      gosync.Kind
 	targets   []image.Addr // words of memory that it waits for
+	sudogs    []image.Addr // that stand for it
 }
+
+// noWaiter is the number of none.
+const noWaiter = dominator.None
 
 // forever are the operations that the collector takes for ones that may never end
 // (runtime/mgcmark.go, internalBlocked): not those on the runtime's own semaphores.
@@ -56,7 +60,7 @@ func (s *search) readWaiters(ctx context.Context, sync *gosync.Reader) error {
 	s.replaced = make(map[uint32][]uint32, len(s.goroutines))
 	s.waiterOf = make([]uint32, len(s.roots.Holders))
 	for i := range s.waiterOf {
-		s.waiterOf[i] = dominator.None
+		s.waiterOf[i] = noWaiter
 	}
 	return sync.Waits(ctx, func(w *gosync.Wait) {
 		i, ok := s.find(w.Goroutine)
@@ -64,7 +68,7 @@ func (s *search) readWaiters(ctx context.Context, sync *gosync.Reader) error {
 			return
 		}
 		holder, group := holders[i], s.goroutines[i].Group
-		if s.waiterOf[holder] != dominator.None || bubbled(s.groups[group].WaitReason.V) ||
+		if s.waiterOf[holder] != noWaiter || bubbled(s.groups[group].WaitReason.V) ||
 			len(w.Targets) == 0 && !unwakeable(w.Op) && w.Op != gosync.Select {
 			return
 		}
@@ -95,7 +99,10 @@ func (s *search) addTargets(to *waiter, w *gosync.Wait) {
 		if t.Send && !t.SideUnknown {
 			sends++
 		}
-		s.hide(t.Sudog, onChannel(w.Op))
+		if t.Sudog != 0 {
+			to.sudogs = append(to.sudogs, t.Sudog)
+			s.hide(t.Sudog, onChannel(w.Op))
+		}
 	}
 	to.sends = sends > 0 && sends == len(w.Targets)
 }
@@ -114,13 +121,14 @@ func (s *search) bind() error {
 	_, s.searches = l.Optional("c.vp")
 	g := s.heap.Heap.Process().Layout().Struct("runtime.g")
 	s.stackLow, s.stackHigh = g.Offset("stack.lo"), g.Offset("stack.hi")
+	s.schedLink = g.Offset("schedlink")
 	return g.Err()
 }
 
 // hide takes what a goroutine waits for from the edges of its sudog.
 func (s *search) hide(sudog image.Addr, channel bool) {
 	o, off, ok := s.heap.Heap.Find(sudog)
-	if !ok || off != 0 || sudog == 0 || s.sudog.err != nil {
+	if !ok || off != 0 || s.sudog.err != nil {
 		return // it keeps its edges, and the goroutine awake
 	}
 	hidden := s.sudog.elem
