@@ -49,7 +49,7 @@ func hash(parts []string) string {
 func inApp(frames []*facts.Frame, cycle *facts.Cycle) []string {
 	var names []string
 	for _, f := range frames {
-		if !f.InApp {
+		if f == nil || !f.InApp {
 			continue
 		}
 		name := Normalise(f.Func)
