@@ -72,7 +72,7 @@ func held(doc *facts.Document, g *facts.Group, at int) facts.Finding {
 	} else if len(g.GoidRanges) == 1 {
 		who = rule.Goid(g.GoidRanges[0][0])
 	}
-	f.Title = rule.Line(fmt.Sprintf("%s: a panic of %s is not heard of, its deferred call waits in %s", rule.Program(doc), who, rule.FuncName(deferred.Func)), rule.TitleCap)
+	f.Title = rule.Line(fmt.Sprintf("a panic of %s is not heard of, its deferred call waits in %s", who, rule.FuncName(deferred.Func)), rule.TitleCap)
 	f.Summary = fmt.Sprintf("%s panicked in %s, and %s (%s) in a deferred call in %s: as long as it does, nothing is printed and what the goroutine holds stays held.",
 		who, raised, verb, rule.State(g), rule.At(deferred))
 	if g.WaitedAtLeastNS.Min.Known {
@@ -100,7 +100,7 @@ func renamed(doc *facts.Document) *facts.Finding {
 	}
 	f := &facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidenceProven,
-		Title:   rule.Line(fmt.Sprintf("%s: a deferred call recovered the first panic (%s) and another followed", rule.Program(doc), rule.Line(first.Message.V, 40)), rule.TitleCap),
+		Title:   rule.Line(fmt.Sprintf("a deferred call recovered the first panic (%s) and another followed", rule.Line(first.Message.V, 40)), rule.TitleCap),
 		Summary: fmt.Sprintf("The panic that ended the process is not the first: a deferred call recovered %q, and the goroutine panicked anew with %q.", rule.Line(first.Message.V, 120), rule.Line(last.Message.V, 120)),
 		Evidence: []facts.Evidence{
 			{Kind: "crash", Text: "the first panic, recovered: " + rule.Line(first.Message.V, 200), Ref: "/crash/panics/0"},

@@ -13,7 +13,7 @@ func TestFires(t *testing.T) {
 	ruletest.AddGroup(doc, 1, "sync.WaitGroup.Wait", facts.QuadrantLock, "main.NewPool", "runtime.gopark", "sync.(*WaitGroup).Wait", "main.(*Pool).Close", "panic", "main.(*Pool).run")
 	f := ruletest.Fires(t, deferrecoverswallowed.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "orders: a panic of g270 is not heard of, its deferred call waits in main.(*Pool).Close", "g270 panicked in main.(*Pool).run (orders/serve.go:50), and waits (sync.WaitGroup.Wait)")
+	ruletest.Says(t, f, "a panic of g270 is not heard of, its deferred call waits in main.(*Pool).Close", "g270 panicked in main.(*Pool).run (orders/serve.go:50), and waits (sync.WaitGroup.Wait)")
 }
 
 func TestFiresOnAnotherName(t *testing.T) {

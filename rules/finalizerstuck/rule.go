@@ -53,7 +53,7 @@ func finding(doc *facts.Document, g *facts.Group, at, in int) facts.Finding {
 	where := rule.At(g.Frames[in])
 	f := facts.Finding{
 		Severity: facts.SeverityWarning, Confidence: facts.ConfidencePossible,
-		Title:      rule.Line(fmt.Sprintf("%s: a finalizer waits in %s (%s)", rule.Program(doc), rule.FuncName(g.Frames[in].Func), rule.State(g)), rule.TitleCap),
+		Title:      rule.Line(fmt.Sprintf("a finalizer waits in %s (%s)", rule.FuncName(g.Frames[in].Func), rule.State(g)), rule.TitleCap),
 		Summary:    fmt.Sprintf("The goroutine that runs finalizers waits (%s) in %s. Finalizers run one after the other: until this one returns, none behind it does, and what they should free stays.", rule.State(g), where),
 		Goroutines: rule.All(g), Groups: rule.IDs(g),
 		Evidence: []facts.Evidence{

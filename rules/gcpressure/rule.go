@@ -70,7 +70,7 @@ func check(doc *facts.Document) []facts.Finding {
 	}
 	f := facts.Finding{
 		Severity: first.severity, Confidence: first.confidence,
-		Title:    rule.Line(rule.Program(doc)+" "+first.title, rule.TitleCap),
+		Title:    rule.Line(first.title, rule.TitleCap),
 		Summary:  "The collector worked more than a healthy heap needs: " + first.why + ".",
 		Evidence: append(evidence, heap(doc.GC)...),
 		NextSteps: []facts.NextStep{
@@ -91,7 +91,7 @@ func limiter(doc *facts.Document) *sign {
 	if on := doc.GC.CPULimiter; !on.Known || !on.V {
 		return nil
 	}
-	return &sign{facts.SeverityWarning, facts.ConfidenceProven, "spent half of its CPU time on the collector",
+	return &sign{facts.SeverityWarning, facts.ConfidenceProven, "half of the CPU time went to the collector",
 		"the runtime had begun to hold the collector back, which it does when that takes half of the CPU time", "/gc/cpu_limiter", allocates}
 }
 
@@ -105,7 +105,7 @@ func pauses(doc *facts.Document) *sign {
 	if share < pauseShare {
 		return nil
 	}
-	return &sign{facts.SeverityWarning, facts.ConfidenceLikely, fmt.Sprintf("was stopped by the collector for some %.0f%% of its time", 100*min(share, 1)),
+	return &sign{facts.SeverityWarning, facts.ConfidenceLikely, fmt.Sprintf("the collector stopped the program for some %.0f%% of its time", 100*min(share, 1)),
 		fmt.Sprintf("%s of %s each stopped the program for some %.0f%% of its time", rule.Plural(p.Count.V, "collection"), rule.Duration(p.P50NS.V), 100*min(share, 1)),
 		"/gc/pauses", "what keeps collections from stopping the world quickly: too few processors for the load, or code that cannot be preempted? " + allocates}
 }
@@ -120,7 +120,7 @@ func assists(doc *facts.Document) *sign {
 	if n < assisting || float64(n) < assistShare*float64(g.User) {
 		return nil
 	}
-	return &sign{facts.SeverityWarning, facts.ConfidenceLikely, fmt.Sprintf("had %d goroutines wait for the collector before they could allocate", n),
+	return &sign{facts.SeverityWarning, facts.ConfidenceLikely, fmt.Sprintf("%d goroutines waited for the collector before they could allocate", n),
 		fmt.Sprintf("%d of %d goroutines could not allocate before they had helped the collector: it does not keep up with the program", n, g.User),
 		"/goroutines/by_wait_reason", allocates}
 }
@@ -135,7 +135,7 @@ func forced(doc *facts.Document) *sign {
 	if rate < forcedPerSecond {
 		return nil
 	}
-	s := &sign{facts.SeverityInfo, facts.ConfidenceLikely, fmt.Sprintf("called runtime.GC some %.3g times a second", rate),
+	s := &sign{facts.SeverityInfo, facts.ConfidenceLikely, fmt.Sprintf("runtime.GC was called some %.3g times a second", rate),
 		fmt.Sprintf("%s in %s were asked for by the program, some %.3g a second", rule.Plural(n.V, "collection"), rule.Duration(up.V), rate),
 		"/gc/forced_cycles", "who calls runtime.GC or debug.FreeOSMemory again and again? The collector starts by itself when it is time"}
 	if n.V >= enoughCycles {

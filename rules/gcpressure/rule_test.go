@@ -13,13 +13,13 @@ func TestFiresOnLimiter(t *testing.T) {
 	doc.GC.CPULimiter = facts.Some(true)
 	f := ruletest.Fires(t, gcpressure.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceProven)
-	ruletest.Says(t, f, "orders spent half of its CPU time on the collector", "/gc/cpu_limiter", "GODEBUG=gctrace=1")
+	ruletest.Says(t, f, "half of the CPU time went to the collector", "/gc/cpu_limiter", "GODEBUG=gctrace=1")
 }
 
 func TestFiresOnPauses(t *testing.T) {
 	doc := ruletest.Healthy() // 5,000 collections in three hours
 	doc.GC.Pauses.P50NS = facts.Some[int64](200_000_000)
-	ruletest.Says(t, ruletest.Fires(t, gcpressure.Rule, doc), "was stopped by the collector for some 9% of its time")
+	ruletest.Says(t, ruletest.Fires(t, gcpressure.Rule, doc), "the collector stopped the program for some 9% of its time")
 }
 
 func TestFiresOnAssists(t *testing.T) {
@@ -34,7 +34,7 @@ func TestFiresOnForced(t *testing.T) {
 	doc.GC.Pauses = facts.Pauses{}
 	f := ruletest.Fires(t, gcpressure.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityInfo, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "orders called runtime.GC some 2 times a second")
+	ruletest.Says(t, f, "runtime.GC was called some 2 times a second")
 	doc.GC.ForcedCycles = facts.Some[int64](200)
 	ruletest.Is(t, ruletest.Fires(t, gcpressure.Rule, doc), facts.SeverityWarning, facts.ConfidenceLikely)
 }

@@ -53,7 +53,7 @@ func check(doc *facts.Document) []facts.Finding {
 	default:
 		return nil
 	}
-	f.Title = rule.Line(fmt.Sprintf("%s stood still: a stop of the world%s waits for %s", rule.Program(doc), reason(stop), longest.name(doc)), rule.TitleCap)
+	f.Title = rule.Line(fmt.Sprintf("a stop of the world%s waits for %s", reason(stop), longest.name(doc)), rule.TitleCap)
 	f.Summary = fmt.Sprintf("The runtime was stopping all goroutines%s, and %s did not stop", reason(stop), longest.place(doc))
 	if longest.RunsAtLeastNS.Known {
 		f.Summary += fmt.Sprintf(": it has not given up its processor for at least %s", rule.Duration(longest.RunsAtLeastNS.V))

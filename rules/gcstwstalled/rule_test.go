@@ -25,7 +25,7 @@ const slice = 10_000_000
 func TestFires(t *testing.T) {
 	f := ruletest.Fires(t, gcstwstalled.Rule, stalled(facts.Some[int64](155*1_000_000), facts.CrashAbortRequest))
 	ruletest.Is(t, f, facts.SeverityCritical, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "orders stood still: a stop of the world (GC sweep termination) waits for g270 in main.tightLoop", "at least 155ms", "g1 asked for the stop")
+	ruletest.Says(t, f, "a stop of the world (GC sweep termination) waits for g270 in main.tightLoop", "at least 155ms", "g1 asked for the stop")
 	if f.Goroutines.Count != 1 || f.Goroutines.GoidRanges[0][0] != 270 || len(f.Groups) != 1 {
 		t.Errorf("it is about %+v of groups %v, want g270", f.Goroutines, f.Groups)
 	}

@@ -94,7 +94,7 @@ func finding(doc *facts.Document, c *crowd) facts.Finding {
 	}
 	f := facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidenceProven,
-		Title:      rule.Line(fmt.Sprintf("%s: %s started by %s wait", rule.Program(doc), rule.Plural(c.count, "goroutine"), rule.FuncName(c.site.Func)), rule.TitleCap),
+		Title:      rule.Line(fmt.Sprintf("%s started by %s wait", rule.Plural(c.count, "goroutine"), rule.FuncName(c.site.Func)), rule.TitleCap),
 		Summary:    fmt.Sprintf("%s of the program's %s were started by %s and wait, most of them (%s): %s.", rule.Count(c.count), rule.Plural(doc.Goroutines.User, "goroutine"), rule.AtSite(&c.site), rule.Count(largest.Count), held),
 		Goroutines: rule.All(c.groups...), Groups: rule.IDs(c.groups...),
 		DependsOn: []string{"deadlock-cycle", "goroutine-leak", "lock-contention-pileup"},

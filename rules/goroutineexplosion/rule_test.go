@@ -13,7 +13,7 @@ func TestFires(t *testing.T) {
 	ruletest.AddGroup(doc, 48_212, "chan send", facts.QuadrantChannel, "main.(*Hub).notify", "runtime.gopark", "main.(*Hub).notify.func1")
 	f := ruletest.Fires(t, goroutineexplosion.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceProven)
-	ruletest.Says(t, f, "orders: 48,212 goroutines started by main.(*Hub).notify wait", "48,212 of the program's 48,480 goroutines", "chan send in main.(*Hub).notify.func1")
+	ruletest.Says(t, f, "48,212 goroutines started by main.(*Hub).notify wait", "48,212 of the program's 48,480 goroutines", "chan send in main.(*Hub).notify.func1")
 	doc.Crash = &facts.Crash{Kind: facts.CrashOutOfMemory}
 	ruletest.Is(t, ruletest.Fires(t, goroutineexplosion.Rule, doc), facts.SeverityError, facts.ConfidenceProven)
 }

@@ -53,7 +53,7 @@ func check(doc *facts.Document) []facts.Finding {
 	worst := &h.Suspects[found[0]]
 	f := facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidencePossible,
-		Title: rule.Line(fmt.Sprintf("%s: %s hold%s %s, %.0f%% of the live heap", rule.Program(doc), objects(worst), third(worst), rule.Size(worst.RetainedBytes), 100*worst.Share), rule.TitleCap),
+		Title: rule.Line(fmt.Sprintf("%s hold%s %s, %.0f%% of the live heap", objects(worst), third(worst), rule.Size(worst.RetainedBytes), 100*worst.Share), rule.TitleCap),
 		Summary: fmt.Sprintf("%s hold%s %s of %s that are live%s. Whether that is a leak or what the program is for, one core cannot tell.",
 			objects(worst), third(worst), rule.Size(worst.RetainedBytes), rule.Size(h.ReachableBytes.V), reachedBy(worst)),
 		NextSteps: []facts.NextStep{

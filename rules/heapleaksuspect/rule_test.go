@@ -12,7 +12,7 @@ import (
 func TestFires(t *testing.T) {
 	f := ruletest.Fires(t, heapleaksuspect.Rule, ruletest.Healthy())
 	ruletest.Is(t, f, facts.SeverityInfo, facts.ConfidencePossible)
-	ruletest.Says(t, f, "orders: 900,000 main.Item hold 120 MiB, 60% of the live heap", "main.cache → main.Cache.items → map[string]*main.Item", "what removes entries from main.cache", "a second core")
+	ruletest.Says(t, f, "900,000 main.Item hold 120 MiB, 60% of the live heap", "main.cache → main.Cache.items → map[string]*main.Item", "what removes entries from main.cache", "a second core")
 }
 
 func TestFiresWhenMemoryIsShort(t *testing.T) {

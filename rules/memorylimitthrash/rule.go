@@ -47,8 +47,8 @@ func check(doc *facts.Document) []facts.Finding {
 	}
 	f := facts.Finding{
 		Severity: facts.SeverityWarning, Confidence: facts.ConfidenceLikely,
-		Title: rule.Line(fmt.Sprintf("%s was at its memory limit: %s of %s in use, collections free next to nothing",
-			rule.Program(doc), rule.Size(limit.UsedBytes.V), rule.Size(limit.Bytes.V)), rule.TitleCap),
+		Title: rule.Line(fmt.Sprintf("memory limit reached: %s of %s in use, collections free next to nothing",
+			rule.Size(limit.UsedBytes.V), rule.Size(limit.Bytes.V)), rule.TitleCap),
 		Summary: fmt.Sprintf("The runtime holds %s of the %s that GOMEMLIMIT allows, and %s of heap were live after the last collection: the program may allocate %s before the next one.",
 			rule.Size(limit.UsedBytes.V), rule.Size(limit.Bytes.V), rule.Size(gc.HeapMarkedBytes.V), rule.Size(room)),
 		Evidence: []facts.Evidence{

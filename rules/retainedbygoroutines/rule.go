@@ -69,7 +69,7 @@ func finding(doc *facts.Document, g *facts.Group, r *facts.GroupRetained, at int
 	}
 	f := facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidenceProven,
-		Title: rule.Line(fmt.Sprintf("%s: %s hold %s, %s of heap and stacks", rule.Program(doc), rule.Plural(g.Count, "goroutine"), rule.Size(bytes), rule.Percent(bytes, whole)), rule.TitleCap),
+		Title: rule.Line(fmt.Sprintf("%s hold %s, %s of heap and stacks", rule.Plural(g.Count, "goroutine"), rule.Size(bytes), rule.Percent(bytes, whole)), rule.TitleCap),
 		Summary: fmt.Sprintf("%s (%s) hold %s that would be free without them, %s each; live heap and stacks are %s.",
 			rule.Plural(g.Count, "goroutine"), where, rule.Size(bytes), rule.Size(bytes/uint64(g.Count)), rule.Size(whole)),
 		Goroutines: rule.All(g), Groups: rule.IDs(g),

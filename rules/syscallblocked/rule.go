@@ -74,7 +74,7 @@ func finding(doc *facts.Document, g *facts.Group) facts.Finding {
 	where := rule.Where(g)
 	f := facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidenceLikely,
-		Title:      rule.Line(fmt.Sprintf("%s: %s %s in %s%s", rule.Program(doc), who, verb, call, in(g)), rule.TitleCap),
+		Title:      rule.Line(fmt.Sprintf("%s %s in %s%s", who, verb, call, in(g)), rule.TitleCap),
 		Summary:    fmt.Sprintf("%s %s in %s, and %s", who, verb, call, holds(g)),
 		Goroutines: rule.All(g), Groups: rule.IDs(g),
 		Evidence: []facts.Evidence{{Kind: "stack", Text: fmt.Sprintf("%s in %s: %s", who, call, where), Ref: rule.GroupRef(g)}},

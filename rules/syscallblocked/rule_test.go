@@ -18,7 +18,7 @@ func TestFires(t *testing.T) {
 	}
 	f := ruletest.Fires(t, syscallblocked.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "orders: 212 goroutines are in a system call, in main.(*Spool).write", "at least 4m10s", "g270 is in write of descriptor 9")
+	ruletest.Says(t, f, "212 goroutines are in a system call, in main.(*Spool).write", "at least 4m10s", "g270 is in write of descriptor 9")
 }
 
 func TestFiresOnOne(t *testing.T) {
@@ -26,7 +26,7 @@ func TestFiresOnOne(t *testing.T) {
 	ruletest.AddGroup(doc, 1, "", facts.QuadrantSyscall, "main.serve", "runtime.cgocall", "main._Cfunc_wait", "main.inC")
 	f := ruletest.Fires(t, syscallblocked.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityInfo, facts.ConfidencePossible)
-	ruletest.Says(t, f, "orders: g270 is in C code, in main.inC")
+	ruletest.Says(t, f, "g270 is in C code, in main.inC")
 }
 
 func TestClear(t *testing.T) {

@@ -43,7 +43,7 @@ func check(doc *facts.Document) []facts.Finding {
 	}
 	f := facts.Finding{
 		Severity: facts.SeverityWarning, Confidence: facts.ConfidenceProven,
-		Title:   rule.Line(fmt.Sprintf("%s had %s", rule.Program(doc), rule.Plural(threads, "thread")), rule.TitleCap),
+		Title:   rule.Plural(threads, "thread"),
 		Summary: fmt.Sprintf("The process had %s", rule.Plural(threads, "thread")),
 		NextSteps: []facts.NextStep{
 			rule.OnCall("compare the limits on threads (ulimit -u, pids.max of the cgroup) and look at what the system calls wait for: a disk, a mount, a name server"),
@@ -51,12 +51,13 @@ func check(doc *facts.Document) []facts.Finding {
 	}
 	if p := doc.Scheduler.GOMAXPROCS; p.Known {
 		f.Summary += fmt.Sprintf(" for %s", rule.Plural(p.V, "processor"))
+		f.Title += fmt.Sprintf(" for %s", rule.Plural(p.V, "processor"))
 	}
 	f.Summary += fmt.Sprintf("; the runtime ends it at %s unless it is told otherwise.", rule.Count(limit))
 	switch {
 	case died:
 		f.Severity = facts.SeverityCritical
-		f.Title = rule.Line(rule.Program(doc)+" died of too many threads: "+rule.Count(threads), rule.TitleCap)
+		f.Title = "the limit of threads was reached: " + rule.Plural(threads, "thread")
 		f.Summary = "The process reached its limit of threads, and the runtime ended it."
 		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "crash", Text: "the runtime's message: " + rule.Message(doc.Crash), Ref: "/crash/message"})
 	case threads >= nearly:

@@ -20,7 +20,7 @@ func TestFires(t *testing.T) {
 	ruletest.AddGroup(doc, 1200, "", facts.QuadrantSyscall, "main.serve", "syscall.write", "os.(*File).Write", "main.(*Spool).write")
 	f := ruletest.Fires(t, threadexplosion.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceProven)
-	ruletest.Says(t, f, "orders had 1,214 threads", "for 8 processors", "1,200 goroutines in system calls or C code in main.(*Spool).write")
+	ruletest.Says(t, f, "1,214 threads for 8 processors", "for 8 processors", "1,200 goroutines in system calls or C code in main.(*Spool).write")
 	ruletest.Is(t, ruletest.Fires(t, threadexplosion.Rule, threads(8000)), facts.SeverityError, facts.ConfidenceProven)
 }
 
