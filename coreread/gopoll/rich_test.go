@@ -85,8 +85,62 @@ func waitsFor(t *testing.T, r *gopoll.Reader, g *gort.Goroutine) (n gopoll.NetFD
 		return n
 	}
 	n, err := r.Net(n.Addr)
-	if err != nil || n.Network != "tcp" {
+	if err != nil || !strings.HasPrefix(n.Network, "tcp") {
 		t.Errorf("goroutine %d: %+v, %v", g.ID, n, err)
 	}
 	return n
+}
+
+// TestServices is about servers with many connections: all that is in the poller
+// belongs to the address that the process told.
+func TestServices(t *testing.T) {
+	for _, c := range testcores.All(t) {
+		if c.Program != "service" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			p, r := open(t, c)
+			address := c.Truth(t).Values["address"]
+			listening, connections := 0, 0
+			for _, g := range goroutines(p) {
+				if g.WaitReason != "IO wait" {
+					continue
+				}
+				switch n := waitsFor(t, r, g); {
+				case n.Listening() && n.Local.String() == address:
+					listening++
+				case n.Local.String() == address && n.Remote.Known || n.Remote.String() == address:
+					connections++
+				default:
+					t.Errorf("goroutine %d waits for %+v, and the server is %s", g.ID, n, address)
+				}
+			}
+			if listening != 1 || connections < 1 || c.Scenario == "idle" && connections < 200 {
+				t.Errorf("%d listeners and %d connections", listening, connections)
+			}
+		})
+	}
+}
+
+// TestWhatTheCoreLacks: a descriptor that is lost with a part of the core is a gap.
+func TestWhatTheCoreLacks(t *testing.T) {
+	for _, c := range testcores.All(t) {
+		if c.Cut == 0 || c.Program != "small" {
+			continue
+		}
+		p, r := open(t, c)
+		for id, g := range goroutines(p) {
+			if g.WaitReason != "IO wait" {
+				continue
+			}
+			poll, _, ok := r.Waiting(g)
+			told := false
+			for _, gap := range p.Gaps() {
+				told = told || strings.Contains(gap.What, "network poller: the one that goroutine "+strconv.FormatInt(id, 10)+" ")
+			}
+			if told == ok {
+				t.Errorf("%s: goroutine %d waits for %+v (%v), gaps %+v", c.Name, id, poll, ok, p.Gaps())
+			}
+		}
+	}
 }
