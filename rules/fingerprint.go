@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"postmortem/analyzer/facts"
@@ -14,7 +15,7 @@ const fingerprintDigits = 12
 
 // fingerprint names a finding by its rule and by what it is about: the names of the
 // resources and types that its evidence points to, or else the program's own functions
-// on the stack that shows it. No address, id, line or count is in it.
+// and lines on the stack that shows it. No address, id or count is in it.
 func fingerprint(doc *facts.Document, f *facts.Finding) string {
 	parts := append([]string{f.Rule}, about(doc, f)...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
@@ -31,14 +32,31 @@ func about(doc *facts.Document, f *facts.Finding) []string {
 		crash = crash || s.crash
 	}
 	if crash && doc.Crash != nil {
-		if s := signature.Of("", "", doc.Crash.Frames, doc.Crash.Cycle); s != nil {
-			return s.Frames
+		if places := ownPlaces(doc.Crash.Frames, doc.Crash.Cycle); len(places) > 0 {
+			return places
 		}
 	}
 	if g := lead(doc, f); g != nil {
-		return inApp(g)
+		return ownPlaces(g.Frames, g.Cycle)
 	}
 	return []string{withoutNumbers(f.Title)}
+}
+
+// ownPlaces are the program's own functions on a stack, with lines; of a runaway
+// recursion the functions only, since where it ended is chance.
+func ownPlaces(frames []*facts.Frame, cycle *facts.Cycle) (places []string) {
+	if cycle != nil {
+		if s := signature.Of("", "", frames, cycle); s != nil {
+			places = s.Frames
+		}
+		return places
+	}
+	for _, f := range frames {
+		if f != nil && f.InApp {
+			places = append(places, fmt.Sprintf("%s:%d", f.Func, f.Line.V))
+		}
+	}
+	return places
 }
 
 // withoutNumbers is a text without the words that have a digit.

@@ -96,13 +96,22 @@ func (s *subject) resources(doc *facts.Document, ids []int) {
 	}
 }
 
+// cycleGroups is how many different stacks of a cycle are looked at.
+const cycleGroups = 100
+
 // cycle has no first goroutine: the one whose stack sorts first stands for it.
 func (s *subject) cycle(doc *facts.Document, c *facts.WaitCycle) {
-	for _, g := range c.Goroutines {
-		s.of(doc, g)
+	functions := map[*facts.Group][]string{}
+	for _, id := range c.Goroutines {
+		g := rule.GroupOf(doc, id)
+		if _, seen := functions[g]; g == nil || seen || len(functions) == cycleGroups {
+			continue
+		}
+		functions[g] = inApp(g)
+		s.groups = append(s.groups, g)
 	}
-	slices.SortFunc(s.groups, func(a, b *facts.Group) int { return slices.Compare(inApp(a), inApp(b)) })
-	s.resources(doc, c.Resources)
+	slices.SortStableFunc(s.groups, func(a, b *facts.Group) int { return slices.Compare(functions[a], functions[b]) })
+	s.resources(doc, c.Resources[:min(cycleGroups, len(c.Resources))])
 	slices.Sort(s.names)
 }
 

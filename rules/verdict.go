@@ -22,6 +22,9 @@ func judge(doc *facts.Document) {
 			return
 		}
 		explain(doc)
+		if doc.Signature == nil && len(doc.Findings) > 0 {
+			sign(doc, &doc.Findings[0])
+		}
 	case c != nil && !byChance(c):
 		explain(doc)
 	default:
@@ -75,13 +78,18 @@ func adopt(doc *facts.Document, i int) {
 	if severities[f.Severity] > severities[v.Severity] {
 		v.Severity = f.Severity
 	}
+	sign(doc, f)
+}
+
+// sign has the signature come from a finding; there is none when no stack of it has
+// functions of the program's own.
+func sign(doc *facts.Document, f *facts.Finding) {
+	v := &doc.Verdict
 	doc.Signature, v.Signature = nil, facts.Maybe[string]{}
-	g := lead(doc, f)
-	if g == nil {
-		return
+	if g := lead(doc, f); g != nil {
+		doc.Signature = signature.Of(f.Rule, "", g.Frames, g.Cycle)
+		v.Signature = facts.Some(doc.Signature.Scheme + ":" + doc.Signature.Fine)
 	}
-	doc.Signature = signature.Of(f.Rule, "", g.Frames, g.Cycle)
-	v.Signature = facts.Some(doc.Signature.Scheme + ":" + doc.Signature.Fine)
 }
 
 // title puts before a finding's title what happened to the process, unless the

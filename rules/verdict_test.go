@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,7 +115,7 @@ func TestFindingExplainsCrash(t *testing.T) {
 	}
 }
 
-// TestSameBugSameNames: ids, addresses, lines and the order of a cycle are chance;
+// TestSameBugSameNames: ids, addresses and the order of a cycle are chance;
 // the names of locks are not.
 func TestSameBugSameNames(t *testing.T) {
 	names := func(change func(*facts.Document)) (fingerprint, fine, coarse string) {
@@ -140,12 +141,53 @@ func TestSameBugSameNames(t *testing.T) {
 	}
 }
 
+// TestOnePlaceOneFingerprint: findings of one rule at two places of one function, or
+// in two closures of it, are two.
+func TestOnePlaceOneFingerprint(t *testing.T) {
+	leak := func(group int) facts.Finding {
+		f := finding(severe, proven, 1)
+		f.Groups = []int{group}
+		return f
+	}
+	doc := stuck(100, facts.CrashAbortRequest)
+	groups := doc.Goroutines.Groups
+	for i, f := range []facts.Frame{{Func: "main.run.func1", Line: facts.Some(7)}, {Func: "main.run.func2", Line: facts.Some(7)}, {Func: "main.run.func2", Line: facts.Some(8)}} {
+		f.InApp = true
+		groups[i].Frames = []*facts.Frame{{Func: "runtime.gopark"}, &f}
+	}
+	rules.Run(t.Context(), doc, []*rule.Rule{fake("leak", leak(1), leak(2), leak(3), leak(3))})
+	seen := map[string]int{}
+	for _, f := range doc.Findings {
+		seen[f.Fingerprint]++
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d fingerprints of three places: %v", len(seen), seen)
+	}
+}
+
+// TestLongCycle has a stack for each goroutine.
+func TestLongCycle(t *testing.T) {
+	doc := stuck(1, facts.CrashAbortRequest)
+	g, c := doc.Goroutines, &doc.Waits.Cycles[0]
+	for id := int64(4); id < 50_000; id++ {
+		g.Groups = append(g.Groups, facts.Group{ID: int(id), Frames: g.Groups[id%3].Frames})
+		g.List = append(g.List, facts.Goroutine{ID: id, Group: int(id)})
+		c.Goroutines, c.Resources = append(c.Goroutines, id), append(c.Resources, int(id))
+	}
+	start := time.Now()
+	rules.Run(t.Context(), doc, []*rule.Rule{cycle(critical, likely)})
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // TestHostileEvidence points to what is not there.
 func TestHostileEvidence(t *testing.T) {
 	for _, ref := range []string{"", "/", "//", "/waits/cycles/1", "/waits/cycles/-1", "/waits/resources/x", "/heap/suspects/0", "/waits/leaks/groups/0", "/goroutines/list/9", "/waits/head_blockers/0", "crash"} {
 		doc := stuck(100, facts.CrashAbortRequest)
 		f := finding(critical, likely, 1)
-		f.Evidence, f.Groups = []facts.Evidence{{Ref: ref}}, []int{99, -1}
+		f.Evidence, f.Groups = []facts.Evidence{{Ref: ref}}, []int{99, -1, 1}
+		doc.Goroutines.Groups[0].Frames = []*facts.Frame{nil}
 		rules.Run(t.Context(), doc, []*rule.Rule{fake("a", f)})
 		if doc.Rules[0].Status != facts.RuleFired || doc.Findings[0].Fingerprint == "" {
 			t.Errorf("%q: %+v", ref, doc.Rules[0])

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postmortem/analyzer/facts"
+	"postmortem/internal/units"
 	"postmortem/rules"
 	"postmortem/rules/rule"
 	"postmortem/rules/user"
@@ -122,7 +123,7 @@ func testRules(ctx context.Context, a *app, path string) error {
 		for _, p := range problems {
 			fmt.Fprintln(a.stdout, oneLine(p.Error()))
 		}
-		return &exitError{exitInput, fmt.Errorf("%s: %s found: mend them first", path, count(len(problems), "mistake"))}
+		return &exitError{exitInput, fmt.Errorf("%s: %s found: mend them first", path, units.Plural(len(problems), "mistake"))}
 	} else if err != nil {
 		return &exitError{exitInput, err}
 	}
@@ -146,16 +147,9 @@ func testRules(ctx context.Context, a *app, path string) error {
 		}
 	}
 	if failed > 0 {
-		return &exitError{exitFailOn, fmt.Errorf("%s: %d of %s failed", path, failed, count(ran, "example"))}
+		return &exitError{exitFailOn, fmt.Errorf("%s: %d of %s failed", path, failed, units.Plural(ran, "example"))}
 	}
 	return nil
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // testExample asks the rule of an example; it says what is not as it should be.
