@@ -82,7 +82,7 @@ func (a *author) pendingLine(d pending) text {
 	}
 	why := leftUndone[d.Func]
 	switch {
-	case unlocks(d.Defer) && d.Count == 1 && d.by != 0:
+	case unlocks(d.Defer) && d.Count == 1 && d.by != 0 && a.doc.Waits == nil:
 		t = say(t, ": ", lit(goid(d.by)), " is likely the holder of that lock")
 	case why != "" && a.died():
 		t = say(t, ": ", why)

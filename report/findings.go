@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"postmortem/analyzer/facts"
 )
@@ -67,10 +68,19 @@ func (a *author) foundSteps(who facts.Who) []text {
 	var out []text
 	for _, s := range f.NextSteps {
 		if s.Who == who {
-			out = append(out, say(oneLine(s.Action, evidenceWidth)))
+			out = append(out, say(step(s)))
 		}
 	}
 	return out
+}
+
+// step is what to do, as a sentence.
+func step(s facts.NextStep) string {
+	action := oneLine(s.Action, evidenceWidth)
+	if action != "" && !strings.ContainsAny(action[len(action)-1:], ".?!") {
+		action += "."
+	}
+	return action
 }
 
 // foundUnknowns is what the leading finding could not know.
@@ -110,8 +120,8 @@ func (a *author) findingsPart() []block {
 		case f == lead:
 		case len(f.DependsOn) > 0 || shown == shownFindings:
 			t := say(bold(string(f.Severity)+" · "+string(f.Confidence)), " ", oneLine(f.Title, titleWidth), " (", lit(f.Rule))
-			for _, on := range f.DependsOn {
-				t = say(t, ", follows from ", lit(on))
+			for j, on := range f.DependsOn {
+				t = say(t, []string{", follows from ", " and "}[min(j, 1)], lit(on))
 			}
 			rest = append(rest, say(t, ")"))
 		default:
@@ -143,7 +153,7 @@ func (a *author) finding(f *facts.Finding) []block {
 		if s.Who == facts.WhoDeveloper {
 			who = "Developer:"
 		}
-		lines = append(lines, say(bold(who), " ", oneLine(s.Action, evidenceWidth)))
+		lines = append(lines, say(bold(who), " ", step(s)))
 	}
 	if len(lines) > 0 {
 		out = append(out, lines)

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"postmortem/analyzer/facts"
@@ -224,33 +226,92 @@ func (a *author) blockers(w *facts.Waits) bullets {
 	return out
 }
 
-// quiet are what nobody looks for in a list of waits: idle workers of the runtime.
-func quiet(k facts.ResourceKind) bool { return k == facts.ResourceIdle }
+// quiet reports whether nobody looks for a resource in a list of waits: work for the
+// runtime's own goroutines.
+func quiet(r *facts.Resource) bool {
+	return r.Kind == facts.ResourceIdle || r.Name.Known && strings.HasPrefix(r.Name.V, "runtime.")
+}
+
+// alike are resources that differ in address and state only, with one waiter each.
+type alike struct {
+	first *facts.Resource
+	count int // of resources
+}
+
+// folded are the resources in the order of the document; those that are alike are one.
+func folded(w *facts.Waits) []*alike {
+	type key struct {
+		kind       facts.ResourceKind
+		name, typ  string
+		listening  bool
+		senders    int
+		held       bool
+		ticks      bool
+		ofAContext bool
+	}
+	var out []*alike
+	known := make(map[key]*alike)
+	for i := range w.Resources {
+		r := &w.Resources[i]
+		if r.WaiterCount == 0 || quiet(r) {
+			continue
+		}
+		if r.WaiterCount > 1 {
+			out = append(out, &alike{r, 1})
+			continue
+		}
+		k := key{kind: r.Kind, name: r.Name.V, typ: r.Type.V, held: len(r.Holders) > 0, ofAContext: r.Context != nil}
+		if r.Poll != nil {
+			k.listening = r.Poll.Listening.V
+		}
+		if r.Channel != nil {
+			k.senders, k.ticks = r.Channel.Senders, r.Channel.Timer != nil
+		}
+		if same := known[k]; same != nil {
+			same.count++
+			continue
+		}
+		known[k] = &alike{r, 1}
+		out = append(out, known[k])
+	}
+	return out
+}
 
 // resourceTable has what most goroutines wait for.
 func (a *author) resourceTable(w *facts.Waits) (table, bool) {
 	t := table{head: []string{"waiting", "for", "state", "held by"}, right: []bool{true, false, false, false}}
-	shown := 0
-	for i := range w.Resources {
-		r := &w.Resources[i]
-		if r.WaiterCount == 0 || quiet(r.Kind) {
-			continue
-		}
-		if shown == shownResources {
-			break
-		}
-		shown++
+	list := folded(w)
+	slices.SortStableFunc(list, func(x, y *alike) int {
+		return cmp.Compare(y.count*y.first.WaiterCount, x.count*x.first.WaiterCount)
+	})
+	for _, like := range list[:min(shownResources, len(list))] {
+		r := like.first
 		what := a.called(r)
 		if r.Name.Known && r.Type.Known {
 			what = say(what, below(), a.typ(r.Type))
 		}
-		t.rows = append(t.rows, []text{say(count(r.WaiterCount)), what, say(stateOf(r)), a.heldBy(r)})
+		state := say(stateOf(r))
+		if like.count > 1 {
+			what = say(what, " and ", count(like.count-1), " more like it")
+			state = say("of the first: ", state)
+		}
+		t.rows = append(t.rows, []text{say(count(like.count * r.WaiterCount)), what, state, a.heldBy(r)})
 	}
-	if left := w.ResourcesTotal - shown; left > 0 && shown > 0 {
-		t.rows = append(t.rows, []text{nil, say("… and ", plural(left, "more resource"), " (", lit("--format json"), ")"), nil, nil})
+	if left := len(list) - shownResources; left > 0 {
+		t.rows = append(t.rows, []text{nil, say("… and ", plural(left, "more kind"), " of resources (", lit("--format json"), ")"), nil, nil})
+	}
+	if left := w.ResourcesTotal - len(w.Resources); left > 0 {
+		t.rows = append(t.rows, []text{nil, say(plural(left, "resource"), " with few waiters ", isAre(left), " not counted here"), nil, nil})
 	}
 	t.dropEmpty()
-	return t, shown > 0
+	return t, len(list) > 0
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 func (a *author) heldBy(r *facts.Resource) text {
@@ -417,10 +478,10 @@ func (a *author) leakRow(g *facts.LeakGroup) []text {
 	}
 	why := say(oneLine(g.Reason, evidenceWidth))
 	if len(g.Path) > 0 {
-		why = say(why, below(), a.pathCell(g.Path, len(g.Path)))
+		why = say(why, ": ", a.pathCell(g.Path, len(g.Path)))
 	}
 	if g.RetainedBytes.Known && g.RetainedBytes.V > 0 {
-		why = say(why, below(), "keeps ", size(g.RetainedBytes.V), " and ", size(g.StackBytes), " of stacks")
+		why = say(why, "; kept: ", size(g.RetainedBytes.V), " of the heap and ", size(g.StackBytes), " of stacks")
 	}
 	return []text{say(string(g.Verdict)), say(count(g.Count)), where, why}
 }

@@ -40,7 +40,7 @@ const maxLegs = 4
 func cycle(doc *facts.Document, c *facts.WaitCycle, i int) facts.Finding {
 	f := facts.Finding{Severity: severity(doc, c), Confidence: c.Confidence, Title: title(doc, c), Goroutines: rule.These(c.Goroutines...)}
 	f.Groups = rule.GroupsOf(doc, f.Goroutines)
-	f.Summary = strings.Join(c.Legs[:min(maxLegs, len(c.Legs))], "; ")
+	f.Summary = sentence(strings.Join(c.Legs[:min(maxLegs, len(c.Legs))], "; "))
 	if len(c.Legs) > maxLegs {
 		f.Summary += "; and so on"
 	}
@@ -75,6 +75,14 @@ func cycle(doc *facts.Document, c *facts.WaitCycle, i int) facts.Finding {
 			WouldTell: "the code at the places above, or a build with -race and the same load"}}
 	}
 	return f
+}
+
+// sentence makes words the start of one.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // severity: a cycle that others wait behind, or that the process was ended for, is

@@ -10,7 +10,7 @@ import (
 func TestFiresOnTwoLocks(t *testing.T) {
 	f := ruletest.Fires(t, Rule, ruletest.Deadlocked())
 	ruletest.Is(t, f, facts.SeverityCritical, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "lock cycle of 2 goroutines, 28 more behind it", "goroutine 5001 holds main.Ledger.mu", "deferred Unlock pending", "in one order")
+	ruletest.Says(t, f, "lock cycle of 2 goroutines, 28 more behind it", "Goroutine 5001 holds main.Ledger.mu", "deferred Unlock pending", "in one order")
 }
 
 func TestFiresOnOneThatWaitsForItself(t *testing.T) {

@@ -29,6 +29,9 @@ const (
 	// manyLeaked are enough to say that it goes on and on, at a stack of 2 KiB each at
 	// the least, whatever they hold.
 	manyLeaked = 1000
+	// growthUptime is how long, in ns, a process must have run for an average of its
+	// growth to say something: in its first minutes a program is still starting.
+	growthUptime = 600e9
 	// largePart of what can be reached is what matters for the process's memory.
 	largePart = 0.10
 )
@@ -159,7 +162,7 @@ func (l *leak) severity(doc *facts.Document) facts.Severity {
 
 func (l *leak) steps(doc *facts.Document) []facts.NextStep {
 	onCall := "a restart frees what they keep; until then memory grows with each of them"
-	if up := doc.Target.Time.UptimeNS; up.Known && up.V > 0 && l.count >= rule.Pile {
+	if up := doc.Target.Time.UptimeNS; up.Known && up.V >= growthUptime && l.count >= rule.Pile {
 		perHour := float64(l.count) / (float64(up.V) / 3600e9)
 		onCall = fmt.Sprintf("a restart frees what they keep; on average %s more leaked each hour", rule.Count(int64(perHour)))
 	}
