@@ -6,6 +6,7 @@ import (
 
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/typing"
+	"postmortem/coreread/goheap"
 	"postmortem/coreread/gopoll"
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
@@ -45,6 +46,9 @@ func (c *contextReader) describe(at image.Addr, id gotypes.ID) *facts.ContextSta
 			out.Canceled = facts.Some(word != 0)
 		}
 	}
+	if outer, ok := c.timers()[at]; ok {
+		at, id = outer.at, outer.id
+	}
 	reaches := true // the deadlines of those that follow
 	for len(out.Chain) < maxParents {
 		name := c.types.Type(id).Name
@@ -57,11 +61,11 @@ func (c *contextReader) describe(at image.Addr, id gotypes.ID) *facts.ContextSta
 				out.DeadlineInNS = in
 			}
 		}
-		off, ok := c.parent(id, 0)
+		parent, ok := c.parent(at, id, 0)
 		if !ok {
 			break
 		}
-		if at, id, ok = c.value(at + image.Addr(off)); !ok {
+		if at, id, ok = c.value(parent); !ok {
 			break
 		}
 	}
@@ -86,20 +90,61 @@ func (c *contextReader) offset(id gotypes.ID, name string, depth int) (uint64, b
 	return 0, false
 }
 
-// parent returns where a struct has the context that it was made from.
-func (c *contextReader) parent(id gotypes.ID, depth int) (uint64, bool) {
+// parent returns the address of the interface with the context that the one at an
+// address was made from.
+func (c *contextReader) parent(at image.Addr, id gotypes.ID, depth int) (image.Addr, bool) {
+	if at == 0 || depth > maxEmbedded {
+		return 0, false
+	}
 	for _, f := range c.types.Type(id).Fields {
-		t := c.types.Type(f.Type)
-		if t.Kind == reflect.Interface && t.Name == "context.Context" {
-			return f.Offset, true
-		}
-		if f.Embedded && depth < maxEmbedded && t.Kind == reflect.Struct {
-			if off, ok := c.parent(f.Type, depth+1); ok {
-				return f.Offset + off, true
+		t, field := c.types.Type(f.Type), at+image.Addr(f.Offset)
+		switch {
+		case t.Kind == reflect.Interface && t.Name == "context.Context":
+			return field, true
+		case f.Embedded && t.Kind == reflect.Struct:
+			if found, ok := c.parent(field, f.Type, depth+1); ok {
+				return found, true
+			}
+		case f.Embedded && t.Kind == reflect.Pointer:
+			if found, ok := c.parent(c.word(field), t.Elem, depth+1); ok {
+				return found, true
 			}
 		}
 	}
 	return 0, false
+}
+
+// typed is an object of a known type.
+type typed struct {
+	at image.Addr
+	id gotypes.ID
+}
+
+// timers returns the context.timerCtx objects by the context.cancelCtx that they
+// point to. In Go 1.20 that is an object of its own; in other versions it is a part
+// of the timerCtx, and there are none.
+func (c *contextReader) timers() map[image.Addr]typed {
+	if c.timerContexts != nil {
+		return c.timerContexts
+	}
+	c.timerContexts = map[image.Addr]typed{}
+	types := c.in.Heap.Types
+	for k, e := range types.Table {
+		if e.Form != typing.Single || e.Name != "context.timerCtx" {
+			continue
+		}
+		fields := c.types.Type(e.Type).Fields
+		if len(fields) == 0 || fields[0].Name != "cancelCtx" || c.types.Type(fields[0].Type).Kind != reflect.Pointer {
+			continue
+		}
+		for o, of := range types.Of {
+			if int(of) == k {
+				at := c.in.Heap.Heap.Address(goheap.Object(o))
+				c.timerContexts[c.word(at+image.Addr(fields[0].Offset))] = typed{at, e.Type}
+			}
+		}
+	}
+	return c.timerContexts
 }
 
 // itabType is where an itab has the type of the value (internal/abi.ITab, in all versions).

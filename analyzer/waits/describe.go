@@ -43,6 +43,8 @@ type describer struct {
 
 	files     map[int64]gopoll.FD // by number; nil before they were looked for
 	referrers *referrers
+
+	timerContexts map[image.Addr]typed // see contextReader.timers
 }
 
 // arrange gives the resources their order and IDs.
