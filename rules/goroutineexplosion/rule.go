@@ -97,7 +97,7 @@ func finding(doc *facts.Document, c *crowd) facts.Finding {
 		Title:      rule.Line(fmt.Sprintf("%s started by %s wait", rule.Plural(c.count, "goroutine"), rule.FuncName(c.site.Func)), rule.TitleCap),
 		Summary:    fmt.Sprintf("%s of the program's %s were started by %s and wait, most of them (%s): %s.", rule.Count(c.count), rule.Plural(doc.Goroutines.User, "goroutine"), rule.AtSite(&c.site), rule.Count(largest.Count), held),
 		Goroutines: rule.All(c.groups...), Groups: rule.IDs(c.groups...),
-		DependsOn: []string{"deadlock-cycle", "goroutine-leak", "lock-contention-pileup"},
+		DependsOn: []string{"channel-deadlock", "deadlock-cycle", "goroutine-leak", "lock-contention-pileup", "syscall-blocked"},
 		NextSteps: []facts.NextStep{
 			rule.OnCall("compare the number of goroutines with that of a replica that works; a restart helps if it only grows"),
 			rule.Developer("what bounds how many " + rule.AtSite(&c.site) + " starts, and what should end their wait (" + held + ")?"),

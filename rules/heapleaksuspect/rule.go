@@ -54,7 +54,7 @@ func check(doc *facts.Document) []facts.Finding {
 	f := facts.Finding{
 		Severity: facts.SeverityInfo, Confidence: facts.ConfidencePossible,
 		Title: rule.Line(fmt.Sprintf("%s hold%s %s, %.0f%% of the live heap", objects(worst), third(worst), rule.Size(worst.RetainedBytes), 100*worst.Share), rule.TitleCap),
-		Summary: fmt.Sprintf("%s hold%s %s of %s that are live%s. Whether that is a leak or what the program is for, one core cannot tell.",
+		Summary: fmt.Sprintf("Of %[4]s that are live, %[1]s hold%[2]s %[3]s%[5]s. Whether that is a leak or what the program is for, one core cannot tell.",
 			objects(worst), third(worst), rule.Size(worst.RetainedBytes), rule.Size(h.ReachableBytes.V), reachedBy(worst)),
 		NextSteps: []facts.NextStep{
 			rule.OnCall("compare with the memory of a replica that started lately: a restart helps if this grows without an end"),

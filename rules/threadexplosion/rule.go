@@ -85,6 +85,7 @@ func cause(doc *facts.Document, f *facts.Finding) string {
 				continue
 			}
 			f.Goroutines, f.Groups = rule.All(g), rule.IDs(g)
+			f.DependsOn = []string{"syscall-blocked"}
 			f.Evidence = append(f.Evidence, facts.Evidence{Kind: "stack", Text: fmt.Sprintf("%s in system calls or C code in %s hold a thread each", rule.Plural(g.Count, "goroutine"), rule.Where(g)), Ref: rule.GroupRef(g)})
 			return "what bounds how many of these run at once: " + rule.Where(g) + "?"
 		}
