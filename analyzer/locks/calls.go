@@ -287,5 +287,9 @@ func (m *machine) callAt(i *instruction) {
 		}
 		f.indirect = append(f.indirect, call)
 	}
+	receiver := s.regs[m.f.program.arguments[0]]
+	if e := t.list[v]; v != 0 && e.kind == loaded && receiver != 0 {
+		s.called(t, holding{kind: method, addr: receiver, target: v, site: i.pc, must: true})
+	}
 	m.clobber(i, 0)
 }

@@ -21,6 +21,7 @@ type flow struct {
 	starts []int // first instruction of each block
 	in     []*state
 	visits []int
+	work   int               // done so far
 	ways   []map[int]*state  // by block: what each way that leads there brings
 	exits  map[int][]holding // by block: what is held where the function returns
 	news   bool              // this round has found out something that matters from the start on
@@ -56,11 +57,14 @@ type action struct {
 	below int64 // how far above the lock's address the operand lies
 }
 
-// maxInstructions bounds the functions that are analysed, maxVisits how often a
-// block is, until its state settles.
+// Bounds of the analysis: the instructions of a function, and how often a block is
+// gone through until its state settles.
 const (
 	maxInstructions = 1 << 16
 	maxVisits       = 40
+	// maxWork bounds the instructions and joins of one function that are gone
+	// through, however often.
+	maxWork = 1 << 21
 )
 
 // maxRounds bounds how often a function is gone through from the start.
@@ -162,7 +166,7 @@ func (f *flow) run() {
 		slices.Sort(work)
 		b := work[0]
 		work = work[1:]
-		if f.visits[b]++; f.visits[b] > maxVisits {
+		if f.visits[b]++; f.visits[b] > maxVisits || f.work > maxWork {
 			f.lost = true
 			return
 		}
@@ -221,6 +225,7 @@ func (f *flow) enter(way, to int, s *state) bool {
 		ways = append(ways, w)
 	}
 	slices.Sort(ways)
+	f.work += 64 * len(ways)
 	in := f.ways[to][ways[0]].copy()
 	if len(ways) > 1 {
 		in.first = make(map[int64]value)
@@ -243,6 +248,7 @@ func (f *flow) through(b int, next func(to int, s *state)) {
 	if b+1 < len(f.starts) {
 		end = f.starts[b+1]
 	}
+	f.work += 16 + end - f.starts[b]
 	for n := f.starts[b]; n < end; n++ {
 		i := &f.code[n]
 		switch i.op {
@@ -398,4 +404,28 @@ func (f *flow) each(n int, visit func(*instruction) bool) {
 			}
 		}
 	}
+}
+
+// handsOut reports whether the function makes a function value that gives back a
+// lock: whom it calls may do so.
+func (f *flow) handsOut() bool {
+	for n := range f.code {
+		i := &f.code[n]
+		if i.op != opAddress || i.base != noReg || i.index != noReg {
+			continue
+		}
+		entry := image.Addr(i.disp)
+		if code, ok := f.program.readOnly(entry); ok {
+			entry = code
+		}
+		if !f.program.funcs.Range().Contains(entry) {
+			continue
+		}
+		for _, e := range f.program.effects(f.program.callee(entry), f.depth-1) {
+			if e.given {
+				return true
+			}
+		}
+	}
+	return false
 }

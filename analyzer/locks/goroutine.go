@@ -18,6 +18,8 @@ type stackOf struct {
 	given   map[lockOf]bool
 	unknown map[Kind]bool
 	defers  []pending
+	// retaken are locks that deferred calls will take: they are not held now.
+	retaken []lockOf
 	// deferring are the frames that may have deferred calls pending, by their stack pointers.
 	deferring map[image.Addr]*standing
 }
@@ -41,14 +43,23 @@ type heldAt struct {
 
 func (h *heldAt) lock() lockOf { return lockOf{h.at, h.kind == reader} }
 
-// goroutine judges what a goroutine holds.
-func (s *search) goroutine(g *gort.Goroutine, frames []standing, deferring []gort.Frame) {
-	w := stackOf{search: s, g: g, given: make(map[lockOf]bool), unknown: make(map[Kind]bool), deferring: make(map[image.Addr]*standing)}
+// goroutine judges what a goroutine holds. held is whether a frame stands where
+// its function has to do with locks.
+func (s *search) goroutine(g *gort.Goroutine, frames []standing, deferring []gort.Frame, held bool) {
+	w := stackOf{search: s, g: g}
+	w.deferred(deferring)
+	if !held && len(w.defers) == 0 {
+		return
+	}
+	w.given, w.unknown, w.deferring = make(map[lockOf]bool), make(map[Kind]bool), make(map[image.Addr]*standing)
+	for _, l := range w.retaken {
+		w.given[l] = true
+	}
 	for i := range frames {
 		w.deferring[frames[i].SP] = &frames[i]
 	}
-	w.deferred(deferring)
 	for i := range frames {
+		s.look(frames[i].place)
 		w.frame(&frames[i])
 	}
 	for i := range w.defers {
@@ -70,7 +81,7 @@ func (w *stackOf) deferred(frames []gort.Frame) {
 		entry := map[reg]address{w.program.context: {at: c.Closure, ok: true, sure: true}}
 		for _, e := range w.concrete(fn, entry, reach) {
 			if !e.given && e.ok {
-				w.given[lockOf{e.at, e.kind == reader}] = true // it will be taken again
+				w.retaken = append(w.retaken, lockOf{e.at, e.kind == reader})
 			}
 			if e.given && e.ok {
 				w.defers = append(w.defers, pending{lock: lockOf{e.at, e.kind == reader}, kind: e.kind, call: c, must: e.must, sure: e.sure})
@@ -137,7 +148,10 @@ func (w *stackOf) frame(f *standing) {
 	r := resolver{process: w.process, view: &f.view.state, flow: f.view.flow, top: w.program.entryPointer(f.FP)}
 	var own []heldAt
 	for _, h := range f.view.held {
-		own = append(own, heldAt{h, r.resolve(h.addr), f})
+		at := heldAt{h, r.resolve(h.addr), f}
+		if h.kind != method || w.through(&r, &at) {
+			own = append(own, at)
+		}
 	}
 	for i := range own {
 		if h := &own[i]; !h.given && !h.past && h.ok {
@@ -149,6 +163,22 @@ func (w *stackOf) frame(f *standing) {
 			w.gave(h)
 		}
 	}
+}
+
+// through turns a method that was called through an interface into what it did
+// to a lock; false when it did nothing.
+func (w *stackOf) through(r *resolver, h *heldAt) bool {
+	target := r.resolve(h.target)
+	if !target.ok || !h.ok {
+		return false
+	}
+	c := w.program.callee(w.process.Static(target.at))
+	if c.action == nil || c.action.slow || c.action.try {
+		return false
+	}
+	h.kind, h.given, h.calls = c.action.kind, c.action.give, true
+	h.sure = h.sure && target.sure
+	return true
 }
 
 // gave notes that a frame has given back a lock.
@@ -197,6 +227,9 @@ func (w *stackOf) holds(h *heldAt) {
 		confidence = facts.ConfidenceLikely
 	case always, deferred != nil:
 		confidence = facts.ConfidenceLikely
+	}
+	if h.calls && !always && deferred == nil && v.flow.handsOut() {
+		confidence = facts.ConfidencePossible
 	}
 	if w.unknown[h.kind] {
 		confidence = atMost(confidence, facts.ConfidencePossible)

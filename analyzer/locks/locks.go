@@ -29,6 +29,9 @@ type Input struct {
 	Snapshot *coreread.Snapshot
 	// Heap tells which goroutines refer to a lock; nil when it was not read.
 	Heap *heap.Analysis
+	// Goroutines are the groups of goroutines, which spare walks of their stacks; nil
+	// when they are not known.
+	Goroutines *facts.Goroutines
 }
 
 // Held is a lock that a goroutine holds, contended or not.

@@ -90,7 +90,7 @@ func (m *machine) step(i *instruction) bool {
 	}
 	for r := reg(0); i.overwrites>>r != 0; r++ {
 		if i.overwrites&(1<<r) != 0 {
-			s.regs[r] = 0
+			s.regs[r] = m.define(expression{kind: result, n: int64(i.pc), b: value(r)})
 		}
 	}
 	return true
@@ -222,7 +222,7 @@ func (m *machine) leave(block int) {
 	}
 	var out []holding
 	for _, h := range m.s.held {
-		if h.past {
+		if h.past || h.kind == method {
 			continue
 		}
 		if h.addr = f.portable(h.addr); h.addr == 0 {

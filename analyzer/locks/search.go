@@ -23,6 +23,8 @@ type search struct {
 	waiting map[image.Addr]map[uint64]bool
 	places  map[placeKey]*place
 
+	silent ranges // goroutines that hold nothing
+
 	found map[lockOf][]candidate
 }
 
@@ -47,6 +49,7 @@ func newSearch(in Input, locks []Lock) *search {
 		process: p, program: newProgram(p.Exe), locks: make(map[image.Addr]*Lock),
 		waiting: make(map[image.Addr]map[uint64]bool), places: make(map[placeKey]*place), found: make(map[lockOf][]candidate),
 	}
+	s.silent = s.silentGroups(in.Goroutines)
 	for i := range locks {
 		l := &locks[i]
 		s.locks[l.Addr] = l
@@ -68,40 +71,49 @@ type placeKey struct {
 // place is what all frames that stand at one program counter have in common.
 type place struct {
 	fn     exe.Func
+	pc     image.Addr // the binary's own
+	exact  bool
 	view   *view // nil when nothing is known
+	looked bool  // view is as complete as it gets
 	held   bool  // the view says something of locks
 	defers bool  // the function may have deferred calls pending
 	cond   bool  // it is sync.(*Cond).Wait, which gives back its lock while it waits
 }
 
-// standing is a frame of which something is to be said.
+// standing is a frame.
 type standing struct {
 	*place
 	gort.Frame
 }
 
-func (s *search) place(f *gort.LiveFrame) *place {
-	key := placeKey{f.PC, f.Exact}
+func (s *search) place(fn exe.Func, pc image.Addr, exact bool) *place {
+	key := placeKey{pc, exact}
 	if p, ok := s.places[key]; ok {
 		return p
 	}
-	p := &place{fn: f.Func}
+	p := &place{fn: fn, pc: s.process.Static(pc), exact: exact}
 	s.places[key] = p
-	name := f.Func.Name()
-	p.cond = name == "sync.(*Cond).Wait"
-	p.defers = f.Func.DeferReturn() != 0
-	var flow *flow
-	if p.cond {
-		flow = s.program.anyFlow(f.Func)
-	} else {
-		flow = s.program.flowOf(f.Func, reach)
+	p.cond = fn.Name() == "sync.(*Cond).Wait"
+	p.defers = fn.DeferReturn() != 0
+	if flow := s.program.flowOf(fn, reach); flow != nil {
+		p.view, p.looked = flow.view(p.pc, exact), true
 	}
-	if flow == nil {
-		return p
-	}
-	p.view = flow.view(s.process.Static(f.PC), f.Exact)
-	p.held = p.view != nil && len(p.view.held) > 0
+	p.held = p.view != nil && slices.ContainsFunc(p.view.held, func(h holding) bool { return h.kind != method })
 	return p
+}
+
+// look makes the view of a frame whose function was not seen to deal with locks.
+func (s *search) look(p *place) {
+	if p.looked {
+		return
+	}
+	p.looked = true
+	if p.fn.IsAsm() || strings.HasPrefix(p.fn.Name(), "runtime.") || isLockCode(p.fn.Name()) {
+		return
+	}
+	if flow := s.program.anyFlow(p.fn); flow != nil {
+		p.view = flow.view(p.pc, p.exact)
+	}
 }
 
 // goroutines looks at every goroutine of the program.
@@ -109,26 +121,27 @@ func (s *search) goroutines(ctx context.Context) {
 	var frames []standing
 	var deferring []gort.Frame
 	s.process.Goroutines(func(g *gort.Goroutine) {
-		if ctx.Err() != nil || g.Status == layout.GIdle {
+		if ctx.Err() != nil || g.Status == layout.GIdle || s.silent.contains(g.ID) {
 			return
 		}
 		frames, deferring = frames[:0], deferring[:0]
-		telling := g.Defers != 0
+		held := false
 		_, _ = s.process.EachFrame(g, func(f *gort.LiveFrame) {
-			p := s.place(f)
-			if p.held || p.defers || p.cond {
+			p := s.place(f.Func, f.PC, f.Exact)
+			if len(frames) < maxFrames {
 				frames = append(frames, standing{p, f.Frame})
 			}
-			if p.defers {
+			if p.defers && len(deferring) < maxFrames {
 				deferring = append(deferring, f.Frame)
 			}
-			telling = telling || p.held || p.defers
+			held = held || p.held
 		})
-		if telling {
-			s.goroutine(g, frames, deferring)
-		}
+		s.goroutine(g, frames, deferring, held)
 	})
 }
+
+// maxFrames bounds the frames of one goroutine that are looked at.
+const maxFrames = 1 << 14
 
 // sourceOf returns the function and position of an instruction, without what was
 // inlined there of the locks themselves.

@@ -15,14 +15,17 @@ const (
 	Mutex   Kind = iota + 1
 	RWMutex      // and, of a holder, that it holds it for writing
 	reader       // holds a RWMutex for reading
+	method       // not a lock: a method that was called through an interface
 )
 
 // holding is a lock that a function has taken and not given back, or given back
 // without having taken it, at one place of its code.
 type holding struct {
 	addr value // 0 when unknown
-	kind Kind
-	site image.Addr // instruction that took it or gave it back, of the first when there are several
+	// target is the code of a method that was called, addr its receiver.
+	target value
+	kind   Kind
+	site   image.Addr // instruction that took it or gave it back, of the first when there are several
 	// given says that the function gave back what its caller held.
 	given bool
 	// past says that the function took it and has given it back.
@@ -114,8 +117,11 @@ func (s *state) redefine(t *values, d value) {
 		if t.restsOn(s.held[i].addr, d) {
 			s.held[i].addr = 0
 		}
+		if t.restsOn(s.held[i].target, d) {
+			s.held[i].target = 0
+		}
 	}
-	s.held = slices.DeleteFunc(s.held, func(h holding) bool { return h.past && h.addr == 0 })
+	s.held = slices.DeleteFunc(s.held, holding.useless)
 	if t.restsOn(s.last.addr, d) {
 		s.last = attempt{}
 	}
@@ -262,7 +268,7 @@ func (s *state) joinHeld(t *values, from *state, places []joint) {
 		}
 		h.must = false
 		if s.stale(t, h.addr, places) {
-			if h.addr = 0; h.past {
+			if h.addr = 0; h.useless() {
 				continue
 			}
 		}
@@ -279,9 +285,34 @@ func (s *state) joinHeld(t *values, from *state, places []joint) {
 	}
 }
 
+// useless reports whether a holding that lost its address has nothing left to tell.
+func (h holding) useless() bool {
+	return h.past && h.addr == 0 || h.kind == method && (h.addr == 0 || h.target == 0)
+}
+
+// called notes that a method was called through an interface; only the last one of
+// each receiver counts.
+func (s *state) called(t *values, h holding) {
+	s.held = slices.DeleteFunc(s.held, func(o holding) bool { return o.kind == method && t.alike(o.addr, h.addr) })
+	methods := 0
+	for _, o := range s.held {
+		if o.kind == method {
+			methods++
+		}
+	}
+	if methods == maxMethods {
+		i := slices.IndexFunc(s.held, func(o holding) bool { return o.kind == method })
+		s.held = slices.Delete(s.held, i, i+1)
+	}
+	s.add(h)
+}
+
+// maxMethods bounds the methods that are kept in one state, the last ones.
+const maxMethods = 8
+
 // like reports whether two holdings are one as far as can be told.
 func (h holding) like(o holding) bool {
-	return o.addr == h.addr && o.kind == h.kind && o.given == h.given && o.past == h.past && o.site == h.site
+	return o.addr == h.addr && o.kind == h.kind && o.given == h.given && o.past == h.past && o.site == h.site && o.target == h.target
 }
 
 // stale reports whether an address rests on a value that is no more where the
@@ -295,7 +326,7 @@ func (s *state) stale(t *values, addr value, places []joint) bool {
 func (s *state) matching(t *values, h holding, places []joint, seen []bool) int {
 	for i := range seen {
 		o := &s.held[i]
-		if seen[i] || o.kind != h.kind || o.given != h.given || o.past != h.past || o.addr == 0 || h.addr == 0 {
+		if seen[i] || o.kind != h.kind || o.given != h.given || o.past != h.past || o.target != h.target || o.addr == 0 || h.addr == 0 {
 			continue
 		}
 		if o.addr == h.addr && !s.stale(t, h.addr, places) {

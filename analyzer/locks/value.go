@@ -34,13 +34,20 @@ type values struct {
 	index map[expression]value
 	// within has a bit for each definition that the expression rests on, by hash.
 	within []uint64
+	// size is how many expressions each one consists of, those in it counted as
+	// often as they occur.
+	size []uint8
 }
 
-// maxValues bounds the expressions of one function.
-const maxValues = 1 << 17
+// maxValues bounds the expressions of one function, maxSize the parts of one: what
+// is longer than a path from a variable to a lock is of no use.
+const (
+	maxValues = 1 << 17
+	maxSize   = 48
+)
 
 func newValues() *values {
-	return &values{list: make([]expression, 1), index: make(map[expression]value), within: make([]uint64, 1)}
+	return &values{list: make([]expression, 1), index: make(map[expression]value), within: make([]uint64, 1), size: make([]uint8, 1)}
 }
 
 func (t *values) of(e expression) value {
@@ -51,14 +58,18 @@ func (t *values) of(e expression) value {
 		return 0
 	}
 	v := value(len(t.list))
-	bits := t.within[e.a]
+	bits, size := t.within[e.a], 1+t.size[e.a]
 	switch e.kind {
 	case scaled:
 		bits |= t.within[e.b]
+		size += t.size[e.b]
 	case loaded, result, joined, tryResult:
 		bits |= 1 << (uint64(v) * 0x9e3779b97f4a7c15 >> 58)
 	}
-	t.list, t.within = append(t.list, e), append(t.within, bits)
+	if size > maxSize {
+		return 0
+	}
+	t.list, t.within, t.size = append(t.list, e), append(t.within, bits), append(t.size, size)
 	t.index[e] = v
 	return v
 }
