@@ -141,6 +141,7 @@ func readAll(t *testing.T, p *gort.Process) {
 		if when, ok := r.Sleep(g); ok && when <= 0 {
 			t.Errorf("goroutine %d sleeps until %d", g.ID, when)
 		}
+		r.Connecting(g, &gopoll.NetFD{})
 		readWait(t, r, g)
 		r.CallOwner(g, int64(i))
 		r.Bubble(g)

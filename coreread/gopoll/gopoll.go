@@ -21,6 +21,7 @@ type Reader struct {
 	offsets offsets
 
 	funcs     map[image.Addr]timerFunc  // by func value
+	forms     map[image.Addr]addrForm   // by itab
 	byChannel map[image.Addr]timerPlace // nil until asked for
 	told      map[string]bool           // gaps that are in the ledger
 
@@ -31,7 +32,7 @@ type Reader struct {
 
 // New prepares the reading.
 func New(p *gort.Process) (*Reader, error) {
-	r := &Reader{p: p, funcs: map[image.Addr]timerFunc{}, told: map[string]bool{}}
+	r := &Reader{p: p, funcs: map[image.Addr]timerFunc{}, forms: map[image.Addr]addrForm{}, told: map[string]bool{}}
 	if err := r.offsets.bind(p.Layout()); err != nil {
 		return nil, fmt.Errorf("finding pollers and timers in %s: %w", p.Exe.GoVersion(), err)
 	}

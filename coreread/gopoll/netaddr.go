@@ -13,7 +13,7 @@ import (
 
 // NetAddr is a net.Addr, decoded.
 type NetAddr struct {
-	Type string // dynamic type, "*net.TCPAddr"; "" for no address
+	Type string // dynamic type, "*net.TCPAddr"; "" for no address, "unknown" for one that cannot be read
 	// IP is 4 or 16 bytes long, or empty for none; Port is 0 where the type has none.
 	IP   net.IP
 	Port int
@@ -26,7 +26,7 @@ type NetAddr struct {
 }
 
 // String returns the address as its own String method does; "" for no address and
-// for one of an unknown type.
+// for one that is not Known. The name of a unix socket may hold any bytes.
 func (a NetAddr) String() string {
 	if !a.Known {
 		return ""
@@ -46,6 +46,8 @@ func (a NetAddr) String() string {
 	}
 	return net.JoinHostPort(host, strconv.Itoa(a.Port))
 }
+
+const unknownType = "unknown"
 
 // addrForm is how a dynamic type of net.Addr holds an address. Offsets are bytes.
 type addrForm struct {
@@ -128,13 +130,13 @@ var errNoAddr = errors.New("there is no net.Addr")
 
 // form returns what addrForm does, from memory if it has been asked before.
 func (r *Reader) form(itab image.Addr) (addrForm, error) {
-	form, ok := r.net.forms[itab]
+	form, ok := r.forms[itab]
 	if !ok {
 		form, form.err = r.addrForm(itab)
-		if len(r.net.forms) >= maxForms {
-			clear(r.net.forms)
+		if len(r.forms) >= maxForms {
+			clear(r.forms)
 		}
-		r.net.forms[itab] = form
+		r.forms[itab] = form
 	}
 	return form, form.err
 }

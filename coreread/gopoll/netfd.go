@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
 )
 
@@ -37,8 +38,6 @@ type netReader struct {
 	err   error
 
 	size, family, sockType, connected, network, local, remote uint64
-
-	forms map[image.Addr]addrForm // by itab
 }
 
 func (r *Reader) bindNet() error {
@@ -50,7 +49,6 @@ func (r *Reader) bindNet() error {
 	*o = netReader{
 		tried: true, size: s.Size(), family: s.Offset("family"), sockType: s.Offset("sotype"), connected: s.Offset("isConnected"),
 		network: s.Offset("net"), local: s.Offset("laddr"), remote: s.Offset("raddr"),
-		forms: map[image.Addr]addrForm{},
 	}
 	at := s.Offset("pfd")
 	if o.err = s.Err(); o.err == nil && at != 0 {
@@ -65,7 +63,8 @@ var errNoNetFD = errors.New("there is no net.netFD")
 const maxNetwork = 64
 
 // Net reads the net.netFD at addr, which is also the address of its FD. It is an
-// error when what stands there contradicts itself.
+// error when what stands there contradicts itself. An address that cannot be read
+// is not Known.
 func (r *Reader) Net(addr image.Addr) (NetFD, error) {
 	f, err := r.FD(addr)
 	if err != nil {
@@ -90,13 +89,27 @@ func (r *Reader) Net(addr image.Addr) (NetFD, error) {
 	if err != nil || !isNetwork(n.Network) {
 		return NetFD{}, errNoNetFD
 	}
-	if n.Local, err = r.netAddr(rec.value(o.local)); err != nil {
-		return NetFD{}, fmt.Errorf("local address: %w", err)
-	}
-	if n.Remote, err = r.netAddr(rec.value(o.remote)); err != nil {
-		return NetFD{}, fmt.Errorf("remote address: %w", err)
-	}
+	n.Local = r.addressOf(&n, "local", rec.value(o.local))
+	n.Remote = r.addressOf(&n, "remote", rec.value(o.remote))
 	return n, nil
+}
+
+// addressOf reads one of n's addresses; what cannot be read is a gap, told once,
+// and an address that is not Known.
+func (r *Reader) addressOf(n *NetFD, which string, v Value) NetAddr {
+	a, err := r.netAddr(v)
+	if err == nil {
+		return a
+	}
+	if !r.told[which] {
+		r.told[which] = true
+		r.p.AddGap(gort.Gap{
+			What:   fmt.Sprintf("%s address of the %s socket %d: %v", which, n.Network, n.Sysfd, err),
+			Addr:   n.Addr,
+			Effect: "addresses of connections are missing from the report",
+		})
+	}
+	return NetAddr{Type: unknownType}
 }
 
 // isNetwork reports whether package net calls some network so.
