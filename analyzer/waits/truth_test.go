@@ -29,19 +29,31 @@ func analyze(t *testing.T, c *testcores.Core) *process {
 	if p := analyzed[c.Name]; p != nil {
 		return p
 	}
+	snap, doc := read(t, c, analyzer.Config{ShowValues: true})
+	if s := doc.Completeness.Sections[facts.PartWaits]; doc.Waits == nil || s.State != facts.SectionComplete {
+		t.Fatalf("waits are %+v", s)
+	}
+	p := &process{waits: doc.Waits, now: snap.Runtime.Clocks().Now, truth: c.Truth(t).Waits}
+	analyzed[c.Name] = p
+	return p
+}
+
+// report returns the report on a core.
+func report(t *testing.T, c *testcores.Core, cfg analyzer.Config) *facts.Document {
+	t.Helper()
+	_, doc := read(t, c, cfg)
+	return doc
+}
+
+func read(t *testing.T, c *testcores.Core, cfg analyzer.Config) (*coreread.Snapshot, *facts.Document) {
+	t.Helper()
 	snap, err := coreread.Open(context.Background(), coreread.Config{Core: c.CorePath(t), Binary: c.BinaryPath(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer snap.Close()
-	doc, _ := analyzer.Analyze(context.Background(), snap, analyzer.Config{ShowValues: true})
-	if s := doc.Completeness.Sections[facts.PartWaits]; doc.Waits == nil || s.State != facts.SectionComplete {
-		t.Fatalf("waits are %+v", s)
-	}
-	clocks := snap.Runtime.Clocks()
-	p := &process{waits: doc.Waits, now: clocks.Now, truth: c.Truth(t).Waits}
-	analyzed[c.Name] = p
-	return p
+	t.Cleanup(func() { snap.Close() })
+	doc, _ := analyzer.Analyze(context.Background(), snap, cfg)
+	return snap, doc
 }
 
 // each runs a test on the cores of processes that know what their goroutines wait for.

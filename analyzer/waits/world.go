@@ -46,12 +46,20 @@ func (b *book) holdUp(label string, waits image.Addr, running []gort.NotStopped)
 		}
 	}
 	for _, w := range running {
-		if g, ok := b.numberAt(w.Goroutine); ok && !w.Dying {
-			b.resources[r].hold(facts.Holder{
-				Goroutine: b.id(g), Confidence: facts.ConfidenceProven,
-				Evidence: []string{fmt.Sprintf("processor %d has not stopped: %s", w.Processor.ID, w.Doing)},
-			})
+		g, ok := b.numberAt(w.Goroutine)
+		if !ok || g == n && known {
+			continue
 		}
+		h := facts.Holder{
+			Goroutine: b.id(g), Confidence: facts.ConfidenceProven,
+			Evidence: []string{fmt.Sprintf("processor %d has not stopped: %s", w.Processor.ID, w.Doing)},
+		}
+		if w.Dying {
+			// A signal from outside hits who runs; a panic keeps its processor, too.
+			h.Confidence = facts.ConfidenceLikely
+			h.Evidence = append(h.Evidence, "the process was about to die on its thread")
+		}
+		b.resources[r].hold(h)
 	}
 }
 
