@@ -11,6 +11,7 @@ func (a *analysis) describeGC() {
 	c := p.Collector()
 	out := &facts.GC{
 		StopTheWorld:    a.stopTheWorld(),
+		Barrier:         a.barrier(),
 		HeapLiveBytes:   maybe(c.HeapLive),
 		HeapGoalBytes:   maybe(c.HeapGoal),
 		HeapMarkedBytes: maybe(c.HeapMarked),
@@ -49,9 +50,29 @@ func (a *analysis) stopTheWorld() facts.StopTheWorld {
 		InProgress: facts.Some(s.InProgress),
 		Reason:     known(s.Reason),
 		Goroutine:  a.goroutineID(s.Goroutine),
-		WaitingFor: []facts.NotStopped{},
 	}
-	for _, w := range s.Waiting {
+	out.WaitingFor = a.notStopped(s.Waiting)
+	return out
+}
+
+// barrier says who waits for a safe point, and for whom.
+func (a *analysis) barrier() facts.Barrier {
+	due := a.snap.Runtime.Scheduler().SafePointWait
+	if due == nil {
+		return facts.Barrier{}
+	}
+	out := facts.Barrier{InProgress: facts.Some(*due > 0), WaitingFor: []facts.NotStopped{}}
+	if b := a.snap.Runtime.Barrier(); b != nil {
+		out.Goroutine = a.goroutineID(b.Goroutine)
+		out.WaitingFor = a.notStopped(b.Waiting)
+	}
+	return out
+}
+
+// notStopped are processors that run on.
+func (a *analysis) notStopped(waiting []gort.NotStopped) []facts.NotStopped {
+	out := []facts.NotStopped{}
+	for _, w := range waiting {
 		n := facts.NotStopped{P: facts.Some(int(w.Processor.ID)), Goroutine: a.goroutineID(w.Goroutine), Doing: known(w.Doing)}
 		if at := w.Processor.SliceSeen; at != 0 {
 			if ran, ok := a.clocks.Since(at); ok {
@@ -61,7 +82,7 @@ func (a *analysis) stopTheWorld() facts.StopTheWorld {
 		if w.Machine != nil && w.Machine.TID != 0 {
 			n.Thread = facts.Some(w.Machine.TID)
 		}
-		out.WaitingFor = append(out.WaitingFor, n)
+		out = append(out, n)
 	}
 	return out
 }

@@ -73,6 +73,7 @@ type GC struct {
 	// ForcedCycles are those of Cycles that the program asked for with runtime.GC.
 	ForcedCycles  Maybe[int64]  `json:"forced_cycles"`
 	StopTheWorld  StopTheWorld  `json:"stop_the_world"`
+	Barrier       Barrier       `json:"barrier"`
 	HeapLiveBytes Maybe[uint64] `json:"heap_live_bytes"`
 	HeapGoalBytes Maybe[uint64] `json:"heap_goal_bytes"`
 	// HeapMarkedBytes is what the last cycle found live.
@@ -98,7 +99,17 @@ type StopTheWorld struct {
 	WaitingFor []NotStopped `json:"waiting_for"`
 }
 
-// NotStopped is a processor that runs on during a stop-the-world.
+// Barrier is a wait until every processor has passed a safe point, as the collector
+// does it between its phases. The program runs on meanwhile, the collection does not.
+type Barrier struct {
+	InProgress Maybe[bool] `json:"in_progress"`
+	// Goroutine is the one that waits.
+	Goroutine Maybe[int64] `json:"goroutine"`
+	// WaitingFor is what has not passed one.
+	WaitingFor []NotStopped `json:"waiting_for"`
+}
+
+// NotStopped is a processor that runs on although it is to stop, or to pass a safe point.
 type NotStopped struct {
 	P         Maybe[int]   `json:"p"`
 	Goroutine Maybe[int64] `json:"goroutine"`
