@@ -69,9 +69,6 @@ func (s *search) notProven() facts.Maybe[string] {
 	case s.sudog.err != nil:
 		return facts.Some(fmt.Sprintf("what the runtime keeps of waiting goroutines cannot be told from references (%v)", s.sudog.err))
 	}
-	if why, found := s.firingTimer(); found {
-		return facts.Some(why)
-	}
 	for _, g := range h.Process().Gaps() {
 		if g.HidesReferences {
 			return facts.Some(fmt.Sprintf("what could not be read may refer to what goroutines wait for: %s", g.What))

@@ -80,6 +80,7 @@ func (s *search) prepare(ctx context.Context, sync *gosync.Reader, poll *gopoll.
 		s.marking.wake(w)
 	}
 	s.wakeGrasped()
+	s.markFiring()
 	return nil
 }
 

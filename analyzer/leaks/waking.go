@@ -1,10 +1,11 @@
 package leaks
 
 import (
-	"fmt"
+	"slices"
 
 	"postmortem/analyzer/graph"
 	"postmortem/coreread/goheap"
+	"postmortem/coreread/gort"
 	"postmortem/coreread/image"
 )
 
@@ -74,15 +75,53 @@ func (s *search) wakeList(w uint32, owners map[uint32]uint32) {
 // firing are the functions that run a timer, which may be in no heap of timers by then.
 var firing = map[string]bool{"runtime.runOneTimer": true, "runtime.(*timer).unlockAndRun": true}
 
-// firingTimer says which thread runs a timer on its system stack: what the timer
-// refers to is nowhere else.
-func (s *search) firingTimer() (why string, found bool) {
-	for _, t := range s.heap.Heap.Process().Threads() {
-		for _, f := range t.Frames {
-			if fn, ok := s.function(f.PC); ok && firing[fn.Name()] {
-				return fmt.Sprintf("thread %d was running a timer, which may wake a goroutine", t.TID), true
-			}
+// systemStack is what threads have at least of a stack for the runtime, bytes
+// (runtime/proc.go, allocm).
+const systemStack = 16 << 10
+
+// markFiring marks what threads refer to that run a timer on their system stack:
+// what the timer refers to may be nowhere else. Every word counts.
+func (s *search) markFiring() {
+	p := s.heap.Heap.Process()
+	for _, t := range p.Threads() {
+		if !s.fires(t) {
+			continue
+		}
+		registers := t.Interrupted
+		if registers == nil {
+			registers = t.Regs.Named
+		}
+		for _, r := range registers {
+			s.markWord(image.Addr(r.Value))
+		}
+		stack := p.Image.Present(image.Range{Start: t.Frames[0].SP, End: t.Frames[0].SP + systemStack})
+		for ; len(stack) >= 8; stack = stack[8:] {
+			s.markWord(image.Addr(s.order.Uint64(stack)))
 		}
 	}
-	return "", false
+}
+
+// fires reports whether a thread runs a timer.
+func (s *search) fires(t *gort.Thread) bool {
+	return slices.ContainsFunc(t.Frames, func(f gort.Frame) bool {
+		fn, ok := s.function(f.PC)
+		return ok && firing[fn.Name()]
+	})
+}
+
+// markWord marks what a word points to, if it is a pointer. To a goroutine's
+// runtime.g it may lead that is about to be woken.
+func (s *search) markWord(word image.Addr) {
+	o := s.heap.Heap.FindObject(word)
+	switch {
+	case o == goheap.NoObject:
+	case s.owned.Has(uint32(o)):
+		for i := range s.waiters {
+			if s.roots.Holders[s.waiters[i].holder].Own == o {
+				s.marking.wake(uint32(i))
+			}
+		}
+	default:
+		s.marking.mark(uint32(o))
+	}
 }

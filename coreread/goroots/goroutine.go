@@ -23,7 +23,8 @@ func (r *Reader) Goroutine(g *gort.Goroutine, visit func(*gort.LiveFrame, Slot))
 	err := w.walk()
 	if err != nil {
 		err = fmt.Errorf("what goroutine %d keeps alive: %w", g.ID, err)
-		r.gap(err.Error(), g.Stack.Start, 0)
+		// Where only the walk ended, the rest of the stack was looked at word by word.
+		r.p.AddGap(gort.Gap{What: err.Error(), Addr: g.Stack.Start, Effect: effect, HidesReferences: w.err != nil || !w.begun})
 	}
 	return err
 }
@@ -35,12 +36,14 @@ type stackWalk struct {
 	visit func(*gort.LiveFrame, Slot)
 	lost  uint64 // words of frames that are absent
 	err   error  // the first
+	begun bool   // the stack was looked at
 }
 
 func (w *stackWalk) walk() error {
 	if w.g.Stack.Len() >= maxStack {
 		return fmt.Errorf("its stack %v-%v is impossible", w.g.Stack.Start, w.g.Stack.End)
 	}
+	w.begun = true
 	w.scan.reset(w.g.Stack)
 	w.registers()
 	w.context()
