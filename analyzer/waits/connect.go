@@ -72,12 +72,18 @@ func (r *resource) mode() Mode {
 	case facts.ResourceNilChannel, facts.ResourceNothing:
 		return Never
 	case facts.ResourceChannel, facts.ResourceCond:
-		if r.never {
+		switch {
+		case !r.never:
+			return Anyone
+		case len(r.holders) == 0:
 			return Never
 		}
-		return Anyone
+		return Any
 	case facts.ResourceMutex, facts.ResourceOnce, facts.ResourceRWMutex:
 		return Any
+	}
+	if r.never && len(r.holders) == 0 {
+		return Never
 	}
 	return All
 }

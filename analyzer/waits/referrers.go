@@ -139,10 +139,10 @@ func (d *describer) referrerFacts(refs *references, channel uint32) (list []fact
 	return list[:min(total, facts.ReferrersCap)], total
 }
 
-// waits reports whether a goroutine waits for a resource.
+// waits reports whether the goroutine of an id waits for a resource.
 func (d *describer) waits(id uint64, resource uint32) bool {
 	n, ok := d.number(id)
-	return ok && slices.ContainsFunc(d.edgesOf(n), func(e edge) bool { return e.resource == resource })
+	return ok && d.waitsFor(n, resource)
 }
 
 // byReference names an object by what leads to it: a variable, a field of an object,

@@ -129,3 +129,8 @@ func (b *book) edgesOf(goroutine uint32) []edge {
 	}
 	return b.edges[from:to]
 }
+
+// waitsFor reports whether a goroutine waits for a resource.
+func (b *book) waitsFor(goroutine, resource uint32) bool {
+	return slices.ContainsFunc(b.edgesOf(goroutine), func(e edge) bool { return e.resource == resource })
+}

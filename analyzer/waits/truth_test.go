@@ -289,6 +289,8 @@ func TestCyclesAreThoseOfTheProcess(t *testing.T) {
 		{"lock twice"},
 		{"read lock under the own write lock"},
 		{"write lock under the own read lock"},
+		{"pair: one waits for the other's value", "pair: the other waits for the one's"},
+		{"reader, writer, reader: the first waits for the second", "reader, writer, reader: the writer", "reader, writer, reader: the second"},
 	}
 	each(t, func(t *testing.T, p *process) {
 		leaked := map[int64]bool{}
@@ -302,6 +304,11 @@ func TestCyclesAreThoseOfTheProcess(t *testing.T) {
 			for _, id := range ids {
 				if !leaked[id] {
 					t.Errorf("goroutine %d is in a cycle, and will go on: %v", id, c.Legs)
+				}
+			}
+			for _, r := range c.Resources {
+				if p.resource(r) == nil {
+					t.Errorf("a cycle names resource %d, which is not listed", r)
 				}
 			}
 			if len(c.Legs) != len(c.Goroutines) || len(c.Resources) != len(c.Goroutines) {

@@ -21,33 +21,49 @@ func (d *describer) legs(cycle []Step) []string {
 // leg says what a goroutine does in a cycle: it holds what the one before waits
 // for, and waits itself.
 func (d *describer) leg(before, s Step, held, waited string) string {
-	own, other := &d.resources[d.owners[before.Lane]], &d.resources[d.owners[s.Lane]]
-	waits := d.purpose(s)
-	again := ""
-	if own == other {
-		again = " again"
+	r, other := d.owners[before.Lane], d.owners[s.Lane]
+	if d.nextWriter(s.Goroutine, r) {
+		return d.waiting(s, waited) + ", and who came later waits behind it"
 	}
-	switch {
-	case own.kind == facts.ResourceRWMutex && before.Lane == own.behind:
-		return fmt.Sprintf("holds %s for reading and waits for %s%s%s", held, waited, again, waits)
-	case d.nextWriter(s.Goroutine, d.owners[before.Lane]):
-		return fmt.Sprintf("waits for %s%s, and who came later waits behind it", waited, waits)
-	case own.kind == facts.ResourceRWMutex:
-		return fmt.Sprintf("holds %s for writing and waits for %s%s%s", held, waited, again, waits)
-	case own.kind == facts.ResourceOnce:
-		return fmt.Sprintf("runs the function of %s and waits for %s%s%s", held, waited, again, waits)
-	case own.kind == facts.ResourceWorld:
-		return fmt.Sprintf("holds up %s and waits for %s%s%s", held, waited, again, waits)
-	case own.kind == facts.ResourceChannel:
-		return fmt.Sprintf("could serve %s and waits for %s%s%s", held, waited, again, waits)
-	case own.kind == facts.ResourceWaitGroup:
-		return fmt.Sprintf("is to be done for %s and waits for %s%s%s", held, waited, again, waits)
+	if r == other {
+		return fmt.Sprintf("%s %s%s and %s again", d.holding(before), held, d.manner(before), d.waiting(s, "it"))
 	}
-	return fmt.Sprintf("holds %s and waits for %s%s%s", held, waited, again, waits)
+	return fmt.Sprintf("%s %s%s and %s", d.holding(before), held, d.manner(before), d.waiting(s, waited))
 }
 
-// purpose says what a goroutine waits for a sync.RWMutex or a channel to do.
-func (d *describer) purpose(s Step) string {
+// holding says what somebody does with a resource that others wait for in a lane.
+func (d *describer) holding(before Step) string {
+	r := &d.resources[d.owners[before.Lane]]
+	switch r.kind {
+	case facts.ResourceOnce:
+		return "runs the function of"
+	case facts.ResourceWorld:
+		return "holds up"
+	case facts.ResourceWaitGroup:
+		return "has yet to call Done of"
+	case facts.ResourceChannel:
+		if len(r.holders) == 1 {
+			return "is the only one left to serve"
+		}
+		return "is one of those left to serve"
+	}
+	return "holds"
+}
+
+// manner says how a sync.RWMutex is held that others wait for in a lane.
+func (d *describer) manner(before Step) string {
+	r := &d.resources[d.owners[before.Lane]]
+	switch {
+	case r.kind != facts.ResourceRWMutex:
+		return ""
+	case before.Lane == r.behind:
+		return " for reading"
+	}
+	return " for writing"
+}
+
+// waiting says what a goroutine waits for.
+func (d *describer) waiting(s Step, what string) string {
 	r := d.owners[s.Lane]
 	for _, e := range d.edgesOf(s.Goroutine) {
 		if e.resource != r {
@@ -55,16 +71,16 @@ func (d *describer) purpose(s Step) string {
 		}
 		switch kind := d.resources[r].kind; {
 		case kind == facts.ResourceRWMutex && e.op == facts.OpRLock:
-			return " for reading"
+			return "waits for " + what + " for reading"
 		case kind == facts.ResourceRWMutex:
-			return " for writing"
+			return "waits for " + what + " for writing"
 		case kind == facts.ResourceChannel && e.op == facts.OpSend:
-			return " to send"
+			return "waits to send to " + what
 		case kind == facts.ResourceChannel:
-			return " to receive"
+			return "waits to receive from " + what
 		}
 	}
-	return ""
+	return "waits for " + what
 }
 
 // nextWriter reports whether a goroutine waits for the readers of a sync.RWMutex.
