@@ -224,13 +224,13 @@ func (m *machine) effect(i *instruction, e foreign) {
 	if e.given {
 		s.give(t, h, func(taken image.Addr) {
 			if h.must {
-				m.f.pairs(taken, i.pc)
+				note(m.f.unlocks, taken, i.pc)
 			}
 		})
 		return
 	}
 	h.calls = true
-	s.take(t, h)
+	s.take(t, h, func(taken image.Addr) { note(m.f.retakes, taken, i.pc) })
 }
 
 // translate returns what a value of a called function's is in the caller.
@@ -287,9 +287,14 @@ func (m *machine) callAt(i *instruction) {
 		}
 		f.indirect = append(f.indirect, call)
 	}
-	receiver := s.regs[m.f.program.arguments[0]]
-	if e := t.list[v]; v != 0 && e.kind == loaded && receiver != 0 {
-		s.called(t, holding{kind: method, addr: receiver, target: v, site: i.pc, must: true})
+	h := holding{kind: method, addr: s.regs[m.f.program.arguments[0]], target: v, site: i.pc, must: true}
+	if e := t.list[v]; v != 0 && e.kind == loaded {
+		if e.a == s.regs[m.f.program.context] {
+			h.addr, h.value = e.a, true
+		}
+		if h.addr != 0 {
+			s.called(t, h)
+		}
 	}
 	m.clobber(i, 0)
 }

@@ -3,6 +3,7 @@ package locks
 import (
 	"slices"
 	"sort"
+	"strings"
 
 	"postmortem/coreread/exe"
 	"postmortem/coreread/image"
@@ -30,6 +31,8 @@ type flow struct {
 	fast map[image.Addr]action
 	// unlocks are the places that give back what was taken at a place.
 	unlocks map[image.Addr][]image.Addr
+	// retakes are the places that take what was taken at a place once more.
+	retakes map[image.Addr][]image.Addr
 	effects []holding // when it returns, addresses in terms of its entry
 	returns bool
 	// indirect are the calls of code that the function alone does not tell.
@@ -78,7 +81,7 @@ func (f *flow) analyse(depth int) {
 	for range maxRounds {
 		f.in, f.visits = make([]*state, len(f.starts)), make([]int, len(f.starts))
 		f.ways = make([]map[int]*state, len(f.starts))
-		f.unlocks = make(map[image.Addr][]image.Addr)
+		f.unlocks, f.retakes = make(map[image.Addr][]image.Addr), make(map[image.Addr][]image.Addr)
 		f.effects, f.indirect, f.returns = nil, nil, false
 		f.exits = make(map[int][]holding)
 		f.news = false
@@ -362,6 +365,20 @@ func (f *flow) givesBack(n int, taken image.Addr) (where image.Addr, always bool
 	return where, always
 }
 
+// takesAgain reports whether a way from behind an instruction on takes what was
+// taken at a place once more before it gives it back.
+func (f *flow) takesAgain(n int, taken image.Addr) bool {
+	again, sites := f.retakes[taken], f.unlocks[taken]
+	found := false
+	if len(again) > 0 {
+		f.each(n+1, func(i *instruction) bool {
+			found = found || slices.Contains(again, i.pc)
+			return !found && !slices.Contains(sites, i.pc)
+		})
+	}
+	return found
+}
+
 // takesLater reports whether the function comes to take a lock of a kind after an
 // instruction.
 func (f *flow) takesLater(n int, kind Kind) bool {
@@ -406,9 +423,9 @@ func (f *flow) each(n int, visit func(*instruction) bool) {
 	}
 }
 
-// handsOut reports whether the function makes a function value that gives back a
-// lock: whom it calls may do so.
-func (f *flow) handsOut() bool {
+// handsOut reports whether the function makes a function value, other than those
+// that except tells of, that gives back a lock: whom it calls may do so.
+func (f *flow) handsOut(except func(entry image.Addr) bool) bool {
 	for n := range f.code {
 		i := &f.code[n]
 		if i.op != opAddress || i.base != noReg || i.index != noReg {
@@ -418,11 +435,11 @@ func (f *flow) handsOut() bool {
 		if code, ok := f.program.readOnly(entry); ok {
 			entry = code
 		}
-		if !f.program.funcs.Range().Contains(entry) {
+		if !f.program.funcs.Range().Contains(entry) || except(entry) {
 			continue
 		}
 		for _, e := range f.program.effects(f.program.callee(entry), f.depth-1) {
-			if e.given {
+			if fn := e.flow.fn; e.given && (strings.HasSuffix(fn.Name(), "-fm") || !fn.IsWrapper() && !strings.Contains(fn.Name(), ".deferwrap")) {
 				return true
 			}
 		}

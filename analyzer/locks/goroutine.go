@@ -18,6 +18,9 @@ type stackOf struct {
 	given   map[lockOf]bool
 	unknown map[Kind]bool
 	defers  []pending
+	// unwinding says that deferred calls of the frames further out run already: a
+	// panic, Goexit or the end of the function has called one of the frames further in.
+	unwinding bool
 	// retaken are locks that deferred calls will take: they are not held now.
 	retaken []lockOf
 	// deferring are the frames that may have deferred calls pending, by their stack pointers.
@@ -60,6 +63,7 @@ func (s *search) goroutine(g *gort.Goroutine, frames []standing, deferring []gor
 	}
 	for i := range frames {
 		s.look(frames[i].place)
+		w.unwinding = w.unwinding || frames[i].unwinds
 		w.frame(&frames[i])
 	}
 	for i := range w.defers {
@@ -149,7 +153,9 @@ func (w *stackOf) frame(f *standing) {
 	var own []heldAt
 	for _, h := range f.view.held {
 		at := heldAt{h, r.resolve(h.addr), f}
-		if h.kind != method || w.through(&r, &at) {
+		if h.kind == method {
+			own = append(own, w.through(&r, &at)...)
+		} else {
 			own = append(own, at)
 		}
 	}
@@ -165,20 +171,30 @@ func (w *stackOf) frame(f *standing) {
 	}
 }
 
-// through turns a method that was called through an interface into what it did
-// to a lock; false when it did nothing.
-func (w *stackOf) through(r *resolver, h *heldAt) bool {
+// through returns what a method that was called through an interface, or a
+// function value, did to locks.
+func (w *stackOf) through(r *resolver, h *heldAt) (out []heldAt) {
 	target := r.resolve(h.target)
 	if !target.ok || !h.ok {
-		return false
+		return nil
 	}
-	c := w.program.callee(w.process.Static(target.at))
-	if c.action == nil || c.action.slow || c.action.try {
-		return false
+	fn, ok := w.process.FuncAt(target.at)
+	if !ok || fn.Entry() != w.process.Static(target.at) {
+		return nil
 	}
-	h.kind, h.given, h.calls = c.action.kind, c.action.give, true
-	h.sure = h.sure && target.sure
-	return true
+	in := w.program.arguments[0]
+	if h.value {
+		in = w.program.context
+	}
+	for _, e := range w.concrete(fn, map[reg]address{in: h.address}, 0) {
+		e.site, e.frame, e.calls = h.site, h.frame, true
+		e.must = e.must && h.must
+		e.sure = e.sure && target.sure
+		if e.ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // gave notes that a frame has given back a lock.
@@ -228,7 +244,11 @@ func (w *stackOf) holds(h *heldAt) {
 	case always, deferred != nil:
 		confidence = facts.ConfidenceLikely
 	}
-	if h.calls && !always && deferred == nil && v.flow.handsOut() {
+	if h.calls && v.flow.takesAgain(v.at, h.site) {
+		confidence = facts.ConfidencePossible // somebody who was called may have given it back
+	}
+	if (h.calls || !always && deferred == nil) && v.flow.handsOut(w.isPending) || deferred == nil && w.unwinding && fn.DeferReturn() != 0 {
+		// Another may have been told to give it back, or a deferred call has.
 		confidence = facts.ConfidencePossible
 	}
 	if w.unknown[h.kind] {
@@ -240,6 +260,17 @@ func (w *stackOf) holds(h *heldAt) {
 	}
 	evidence = append(evidence, w.standsText(h, taken, back))
 	w.add(h.lock(), candidate{goroutine: w.g.ID, kind: h.kind, confidence: confidence, taken: site(taken), evidence: evidence})
+}
+
+// isPending reports whether a function, at the binary's own address, is one that
+// the goroutine is still to call.
+func (w *stackOf) isPending(entry image.Addr) bool {
+	for i := range w.defers {
+		if w.process.Static(w.defers[i].call.PC) == entry {
+			return true
+		}
+	}
+	return false
 }
 
 // methods name what takes and gives back a lock.

@@ -181,18 +181,18 @@ func (m *machine) atomic(i *instruction, at value) {
 func (m *machine) apply(a action, at value, site image.Addr) {
 	h := holding{addr: at, kind: a.kind, site: site, must: true}
 	if a.give {
-		m.s.give(m.f.values, h, func(taken image.Addr) { m.f.pairs(taken, site) })
+		m.s.give(m.f.values, h, func(taken image.Addr) { note(m.f.unlocks, taken, site) })
 		return
 	}
 	h.tried = a.try
 	h.must = !a.try
-	m.s.take(m.f.values, h)
+	m.s.take(m.f.values, h, func(taken image.Addr) { note(m.f.retakes, taken, site) })
 }
 
-// pairs notes that a place gives back what was taken at another.
-func (f *flow) pairs(taken, site image.Addr) {
-	if !slices.Contains(f.unlocks[taken], site) {
-		f.unlocks[taken] = append(f.unlocks[taken], site)
+// note enters a site that has to do with what was taken at a place.
+func note(sites map[image.Addr][]image.Addr, taken, site image.Addr) {
+	if !slices.Contains(sites[taken], site) {
+		sites[taken] = append(sites[taken], site)
 	}
 }
 

@@ -108,7 +108,7 @@ func (p *program) flowOf(fn exe.Func, depth int) *flow {
 	if p.nearness(fn, depth) == far {
 		return nil
 	}
-	if strings.HasPrefix(fn.Name(), "sync.(*Mutex)") || strings.HasPrefix(fn.Name(), "internal/sync.(*Mutex)") || strings.HasPrefix(fn.Name(), "sync.(*RWMutex)") {
+	if name := fn.Name(); isLockCode(name) && !strings.HasSuffix(name, "-fm") {
 		return nil
 	}
 	f := p.analysed(fn, depth)
@@ -141,7 +141,7 @@ func (p *program) wrapperFlow(fn exe.Func) *flow {
 func (p *program) analysed(fn exe.Func, depth int) *flow {
 	f := &flow{
 		program: p, fn: fn, entry: fn.Entry(), end: fn.End(), values: newValues(),
-		fast: make(map[image.Addr]action), unlocks: make(map[image.Addr][]image.Addr),
+		fast: make(map[image.Addr]action),
 	}
 	f.code = p.decode(p.codeOf(fn), f.entry)
 	if len(f.code) == 0 || len(f.code) > maxInstructions {

@@ -77,7 +77,9 @@ type place struct {
 	looked bool  // view is as complete as it gets
 	held   bool  // the view says something of locks
 	defers bool  // the function may have deferred calls pending
-	cond   bool  // it is sync.(*Cond).Wait, which gives back its lock while it waits
+	// unwinds says that it runs deferred calls of its callers, or of its own as it ends.
+	unwinds bool
+	cond    bool // it is sync.(*Cond).Wait, which gives back its lock while it waits
 }
 
 // standing is a frame.
@@ -95,6 +97,10 @@ func (s *search) place(fn exe.Func, pc image.Addr, exact bool) *place {
 	s.places[key] = p
 	p.cond = fn.Name() == "sync.(*Cond).Wait"
 	p.defers = fn.DeferReturn() != 0
+	switch fn.Name() {
+	case "runtime.gopanic", "runtime.Goexit", "runtime.deferreturn":
+		p.unwinds = true
+	}
 	if flow := s.program.flowOf(fn, reach); flow != nil {
 		p.view, p.looked = flow.view(p.pc, exact), true
 	}

@@ -22,8 +22,10 @@ const (
 // without having taken it, at one place of its code.
 type holding struct {
 	addr value // 0 when unknown
-	// target is the code of a method that was called, addr its receiver.
+	// target is the code of a method that was called, addr its receiver, or the
+	// function value if value is set.
 	target value
+	value  bool
 	kind   Kind
 	site   image.Addr // instruction that took it or gave it back, of the first when there are several
 	// given says that the function gave back what its caller held.
@@ -130,8 +132,9 @@ func (s *state) redefine(t *values, d value) {
 	}
 }
 
-// take notes that a lock was taken.
-func (s *state) take(t *values, h holding) {
+// take notes that a lock was taken, and calls again with the place where it was
+// taken before if it seems to be held already.
+func (s *state) take(t *values, h holding, again func(site image.Addr)) {
 	for i := range s.held {
 		o := &s.held[i]
 		if o.kind != h.kind || !t.alike(o.addr, h.addr) {
@@ -144,6 +147,9 @@ func (s *state) take(t *values, h holding) {
 		if o.given && h.must {
 			s.held = slices.Delete(s.held, i, i+1) // it is the caller's again
 			return
+		}
+		if !o.given {
+			again(o.site)
 		}
 		if !o.given && o.addr == h.addr {
 			o.must = o.must || h.must
