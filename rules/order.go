@@ -17,11 +17,19 @@ var (
 	}
 )
 
-// worse compares findings: the worse comes first.
-func worse(a, b *facts.Finding) int {
+// worse compares findings: the worse comes first. death says which of them are about
+// how the process died: among equals that is what counts.
+func worse(a, b *facts.Finding, death func(*facts.Finding) bool) int {
+	first := func(f *facts.Finding) int {
+		if death(f) {
+			return 0
+		}
+		return 1
+	}
 	return cmp.Or(
 		cmp.Compare(severities[b.Severity], severities[a.Severity]),
 		cmp.Compare(confidences[b.Confidence], confidences[a.Confidence]),
+		cmp.Compare(first(a), first(b)),
 		cmp.Compare(b.Goroutines.Count, a.Goroutines.Count),
 		cmp.Compare(a.Rule, b.Rule),
 		cmp.Compare(a.Fingerprint, b.Fingerprint),
@@ -31,8 +39,9 @@ func worse(a, b *facts.Finding) int {
 // order sorts findings, worst first, but puts what explains a finding before it:
 // a cause takes the place of its worst consequence. DependsOn keeps only rules that
 // found something.
-func order(findings []facts.Finding) {
-	slices.SortStableFunc(findings, func(a, b facts.Finding) int { return worse(&a, &b) })
+func order(doc *facts.Document, findings []facts.Finding) {
+	death := func(f *facts.Finding) bool { return explains(doc, f) }
+	slices.SortStableFunc(findings, func(a, b facts.Finding) int { return worse(&a, &b, death) })
 	byRule := map[string][]int{}
 	for i := range findings {
 		byRule[findings[i].Rule] = append(byRule[findings[i].Rule], i)

@@ -26,7 +26,7 @@ func Run(ctx context.Context, doc *facts.Document, set []*rule.Rule) {
 		doc.Findings = append(doc.Findings, found...)
 	}
 	slices.SortStableFunc(doc.Rules, func(a, b facts.RuleStatus) int { return strings.Compare(a.ID, b.ID) })
-	order(doc.Findings)
+	order(doc, doc.Findings)
 	judge(doc)
 	if doc.Completeness.Sections == nil {
 		doc.Completeness.Sections = map[string]facts.Section{}
@@ -79,7 +79,7 @@ func run(ctx context.Context, doc *facts.Document, r *rule.Rule) (found []facts.
 		return nil, status
 	case len(found) > FindingsCap:
 		status.Why = fmt.Sprintf("it found %d, of which %d are listed", len(found), FindingsCap)
-		order(found)
+		order(doc, found)
 		found = found[:FindingsCap]
 		fallthrough
 	case len(found) > 0:

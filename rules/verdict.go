@@ -57,16 +57,19 @@ func tells(f *facts.Finding) bool {
 
 // explain names the finding that is about the crash, whose title stays.
 func explain(doc *facts.Document) {
-	v := &doc.Verdict
-	i := slices.IndexFunc(doc.Findings, func(f facts.Finding) bool { return f.Title == v.Title })
+	i := slices.IndexFunc(doc.Findings, func(f facts.Finding) bool { return f.Title == doc.Verdict.Title })
 	if i < 0 {
-		i = slices.IndexFunc(doc.Findings, func(f facts.Finding) bool {
-			return f.Severity == v.Severity && slices.ContainsFunc(f.Evidence, func(e facts.Evidence) bool { return subjectOf(doc, e.Ref).crash })
-		})
+		i = slices.IndexFunc(doc.Findings, func(f facts.Finding) bool { return explains(doc, &f) })
 	}
 	if i >= 0 {
-		v.Finding = facts.Some(i)
+		doc.Verdict.Finding = facts.Some(i)
 	}
+}
+
+// explains reports whether a finding is about how the process died of its own.
+func explains(doc *facts.Document, f *facts.Finding) bool {
+	return doc.Crash != nil && !byChance(doc.Crash) && f.Severity == doc.Verdict.Severity &&
+		slices.ContainsFunc(f.Evidence, func(e facts.Evidence) bool { return strings.HasPrefix(e.Ref, "/crash/") })
 }
 
 // adopt has the verdict and the signature come from a finding. What ended the process
@@ -110,6 +113,8 @@ func title(doc *facts.Document, f *facts.Finding) string {
 		return fmt.Sprintf("%s, ended by %s: %s", name, rule.SignalName(c.Signal), f.Title)
 	case c.Kind == facts.CrashSnapshot:
 		return fmt.Sprintf("%s was alive: %s", name, f.Title)
+	case c.Kind != facts.CrashUnknown:
+		return fmt.Sprintf("%s, killed by %s: %s", name, rule.SignalName(c.Signal), f.Title)
 	}
 	return name + ": " + f.Title
 }

@@ -43,6 +43,9 @@ func stuck(first int64, kind facts.CrashKind) *facts.Document {
 			Cycles: []facts.WaitCycle{{Goroutines: []int64{a, b}, Resources: []int{7, 8}}},
 		},
 	}
+	if kind == facts.CrashSignal {
+		doc.Crash.Signal.Sender = &facts.Sender{Who: facts.SenderOther}
+	}
 	return doc
 }
 
@@ -69,6 +72,7 @@ func TestVerdictComesFromTheWorstFinding(t *testing.T) {
 		{"hang", facts.CrashAbortRequest, []*rule.Rule{fake("aside", aside), cycle(critical, likely)}, "ledger hung: lock cycle of 2 goroutines", critical, facts.Some(0), evict},
 		{"less than critical", facts.CrashAbortRequest, []*rule.Rule{cycle(warning, likely)}, "ledger, ended by SIGABRT: lock cycle of 2 goroutines", severe, facts.Some(0), evict},
 		{"snapshot", facts.CrashSnapshot, []*rule.Rule{cycle(severe, possible)}, "ledger was alive: lock cycle of 2 goroutines", severe, facts.Some(0), evict},
+		{"signal from outside", facts.CrashSignal, []*rule.Rule{cycle(severe, likely)}, "ledger, killed by SIGABRT: lock cycle of 2 goroutines", severe, facts.Some(0), evict},
 		{"deadlock", facts.CrashDeadlock, []*rule.Rule{fake("aside", aside), cycle(critical, proven)}, "ledger died: all goroutines are asleep: lock cycle of 2 goroutines", critical, facts.Some(0), evict},
 		{"nothing certain", facts.CrashAbortRequest, []*rule.Rule{fake("aside", aside)}, "ledger was ended by SIGABRT from outside", severe, facts.Maybe[int]{}, nil},
 		{"nothing", facts.CrashAbortRequest, nil, "ledger was ended by SIGABRT from outside", severe, facts.Maybe[int]{}, nil},
@@ -107,8 +111,11 @@ func TestFindingExplainsCrash(t *testing.T) {
 	points.Evidence = []facts.Evidence{{Kind: "crash", Text: "it says so", Ref: "/crash/message"}}
 	for name, f := range map[string]facts.Finding{"title": named, "evidence": points} {
 		doc := stuck(100, facts.CrashPanic)
-		rules.Run(t.Context(), doc, []*rule.Rule{cycle(critical, proven), fake("panic-cause", f)})
+		rules.Run(t.Context(), doc, []*rule.Rule{cycle(severe, proven), fake("panic-cause", f)})
 		i := doc.Verdict.Finding
+		if i != facts.Some(0) && name == "evidence" {
+			t.Errorf("what the process died of is at %v of %s", i, foundBy(doc))
+		}
 		if !i.Known || doc.Findings[i.V].Rule != "panic-cause" || doc.Verdict.Title != named.Title {
 			t.Errorf("%s: the verdict %q rests on %v of %s", name, doc.Verdict.Title, i, foundBy(doc))
 		}
