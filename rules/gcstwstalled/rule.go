@@ -1,5 +1,6 @@
-// Package gcstwstalled is the rule gc-stw-stalled: a stop of the world waits for a
-// goroutine that does not let itself be stopped.
+// Package gcstwstalled is the rule gc-stw-stalled: a stop of the world, or the
+// collector between its phases, waits for a goroutine that does not let itself be
+// stopped.
 package gcstwstalled
 
 import (
@@ -32,12 +33,39 @@ var Rule = &rule.Rule{
 	Check:    check,
 }
 
+// wait is what waits for goroutines to stop.
+type wait struct {
+	what, means, after string // in words
+	ref                string // JSON Pointer
+	by                 facts.Maybe[int64]
+	waiting            []facts.NotStopped
+	deadly             bool // the whole program waits with it
+}
+
 func check(doc *facts.Document) []facts.Finding {
-	stop := &doc.GC.StopTheWorld
-	if !stop.InProgress.Known || !stop.InProgress.V {
-		return nil
+	stop, barrier := &doc.GC.StopTheWorld, &doc.GC.Barrier
+	switch {
+	case stop.InProgress.V:
+		return stalled(doc, wait{
+			what:  "a stop of the world" + reason(stop),
+			means: "The runtime was stopping all goroutines" + reason(stop) + ", and %s did not stop",
+			after: "Goroutines that have stopped wait until it does.",
+			ref:   "/gc/stop_the_world", by: stop.Goroutine, waiting: stop.WaitingFor, deadly: true,
+		})
+	case barrier.InProgress.V:
+		return stalled(doc, wait{
+			what:  "the collector",
+			means: "The collector waited until every processor had passed a safe point, and %s did not get there",
+			after: "The program runs on and allocates meanwhile, and nothing is freed.",
+			ref:   "/gc/barrier", by: barrier.Goroutine, waiting: barrier.WaitingFor,
+		})
 	}
-	waiting := holders(doc)
+	return nil
+}
+
+// stalled finds a wait that does not come to its end.
+func stalled(doc *facts.Document, w wait) []facts.Finding {
+	waiting := holders(doc, w.waiting)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -45,22 +73,25 @@ func check(doc *facts.Document) []facts.Finding {
 	killed := doc.Crash != nil && rule.SentFromOutside(doc.Crash)
 	f := facts.Finding{Severity: facts.SeverityError, Confidence: facts.ConfidenceLikely}
 	switch ran := longest.ran(); {
-	case ran >= stalledNS && killed:
+	case ran >= stalledNS && killed && w.deadly:
 		f.Severity = facts.SeverityCritical
 	case ran >= stalledNS:
 	case killed: // whoever killed it found that it hung
 		f.Confidence = facts.ConfidencePossible
+	case doc.Crash != nil && doc.Crash.Kind == facts.CrashSnapshot:
+		// The runtime's clocks stand still with it, so that a stall can look this short.
+		f.Severity, f.Confidence = facts.SeverityInfo, facts.ConfidencePossible
 	default:
 		return nil
 	}
-	f.Title = rule.Line(fmt.Sprintf("a stop of the world%s waits for %s", reason(stop), longest.name(doc)), rule.TitleCap)
-	f.Summary = fmt.Sprintf("The runtime was stopping all goroutines%s, and %s did not stop", reason(stop), longest.place(doc))
+	f.Title = rule.Line(fmt.Sprintf("%s waits for %s", w.what, longest.name(doc)), rule.TitleCap)
+	f.Summary = fmt.Sprintf(w.means, longest.place(doc))
 	if longest.RunsAtLeastNS.Known {
 		f.Summary += fmt.Sprintf(": it has not given up its processor for at least %s", rule.Duration(longest.RunsAtLeastNS.V))
 	}
-	f.Summary += ". Goroutines that have stopped wait until it does."
+	f.Summary += ". " + w.after
 	for _, h := range waiting {
-		f.Evidence = append(f.Evidence, h.evidence(doc))
+		f.Evidence = append(f.Evidence, h.evidence(doc, w.ref))
 		if h.Goroutine.Known {
 			f.Goroutines.Count++
 			f.Goroutines.GoidRanges = append(f.Goroutines.GoidRanges, [2]int64{h.Goroutine.V, h.Goroutine.V})
@@ -71,12 +102,12 @@ func check(doc *facts.Document) []facts.Finding {
 	}
 	slices.SortFunc(f.Goroutines.GoidRanges, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	slices.Sort(f.Groups)
-	f.Evidence = append(f.Evidence, others(doc, stop)...)
+	f.Evidence = append(f.Evidence, others(doc, w)...)
 	f.NextSteps = []facts.NextStep{
 		rule.OnCall("only a restart ends it; the same input leads there again. Without GODEBUG=asyncpreemptoff=1, if that is set, the runtime can stop plain loops"),
 		rule.Developer(longest.place(doc) + ": a loop without calls in assembly or with preemption off, or code that runs with preemption forbidden?"),
 	}
-	f.Unknowns = []facts.Unknown{{What: "since when the stop has waited: the time above is how long the goroutine has run, and the stop may have begun later",
+	f.Unknowns = []facts.Unknown{{What: "since when it has been waited for: the time above is how long the goroutine has run, and the wait may have begun later",
 		WouldTell: "the goroutine's CPU time in a second core, or an execution trace"}}
 	if !longest.Goroutine.Known {
 		f.Unknowns = append(f.Unknowns, facts.Unknown{What: "which goroutine runs on the processor", WouldTell: "the stack of its thread"})
@@ -93,13 +124,13 @@ type holder struct {
 // ran is how long it has run at least, 0 when that is not known.
 func (h holder) ran() int64 { return h.RunsAtLeastNS.V }
 
-// holders are what the stop waits for, except for the goroutine that the process
+// holders are what is waited for, except for the goroutine that the process
 // died on: that was stopped by its death.
-func holders(doc *facts.Document) []holder {
+func holders(doc *facts.Document, waiting []facts.NotStopped) []holder {
 	var out []holder
 	dying := doc.Crash != nil && doc.Crash.Goroutine.Known && !rule.SentFromOutside(doc.Crash)
-	for i := range doc.GC.StopTheWorld.WaitingFor {
-		h := holder{&doc.GC.StopTheWorld.WaitingFor[i], i}
+	for i := range waiting {
+		h := holder{&waiting[i], i}
 		if dying && h.Goroutine == doc.Crash.Goroutine {
 			continue
 		}
@@ -138,7 +169,7 @@ func (h holder) called(doc *facts.Document, short func(string) string) string {
 	return who
 }
 
-func (h holder) evidence(doc *facts.Document) facts.Evidence {
+func (h holder) evidence(doc *facts.Document, ref string) facts.Evidence {
 	text := h.place(doc) + " has not stopped"
 	if h.Doing.Known {
 		text += " (" + h.Doing.V + ")"
@@ -146,18 +177,18 @@ func (h holder) evidence(doc *facts.Document) facts.Evidence {
 	if h.RunsAtLeastNS.Known {
 		text += fmt.Sprintf("; it has run for at least %s without a pause", rule.Duration(h.RunsAtLeastNS.V))
 	}
-	return facts.Evidence{Kind: "scheduler", Text: text, Ref: fmt.Sprintf("/gc/stop_the_world/waiting_for/%d", h.at)}
+	return facts.Evidence{Kind: "scheduler", Text: text, Ref: fmt.Sprintf("%s/waiting_for/%d", ref, h.at)}
 }
 
-// others is who asked for the stop, and whether preemption was switched off.
-func others(doc *facts.Document, stop *facts.StopTheWorld) []facts.Evidence {
+// others is who waits, and whether preemption was switched off.
+func others(doc *facts.Document, w wait) []facts.Evidence {
 	var out []facts.Evidence
-	if id := stop.Goroutine; id.Known {
-		text := rule.Goid(id.V) + " asked for the stop"
+	if id := w.by; id.Known {
+		text := rule.Goid(id.V) + " waits for it"
 		if g := rule.GroupOf(doc, id.V); g != nil && rule.Where(g) != "" {
 			text += " in " + rule.Where(g)
 		}
-		out = append(out, facts.Evidence{Kind: "gc", Text: text, Ref: "/gc/stop_the_world/goroutine"})
+		out = append(out, facts.Evidence{Kind: "gc", Text: text, Ref: w.ref + "/goroutine"})
 	}
 	if v := doc.Target.BuildSettings["DefaultGODEBUG"]; strings.Contains(v, "asyncpreemptoff=1") {
 		out = append(out, facts.Evidence{Kind: "scheduler", Text: "the program was built with asyncpreemptoff=1: loops without calls cannot be stopped", Ref: "/target/build_settings/DefaultGODEBUG"})
