@@ -40,6 +40,7 @@ type verdict uint8
 const (
 	awake    verdict = iota // something may wake it, or it is main in select {}
 	possible                // it has been waiting for long, with many others
+	stalled                 // it sends, and no code under way has to do with the variables that lead to the channel
 	unused                  // only variables lead to what it waits for, that no code under way has to do with
 	leaked                  // nothing leads to what it waits for
 )
@@ -99,19 +100,20 @@ func (s *search) judgeVariables(ctx context.Context, verdicts []verdict) error {
 	}
 	used := m.clone()
 	// Who waits for an event may be idle: it is not leaked while there is code that
-	// could bring the event. The end of what somebody has begun is another matter.
+	// could bring the event. Who has a lock, on the other hand, is under way.
 	sleeping := s.functionsOfSleepers()
 	err := s.markVariables(ctx, func(v image.Addr) bool { return s.code.unnamed(v) || s.code.namedElsewhere(v, sleeping) })
 	if err != nil {
 		return err
 	}
 	for w := range s.waiters {
-		live := used.live
-		if s.waiters[w].idle() {
-			live = m.live
-		}
-		if verdicts[w] == awake && !live.Has(uint32(w)) {
+		asleep := !used.live.Has(uint32(w))
+		switch {
+		case verdicts[w] != awake || !asleep:
+		case s.waiters[w].locks() || !m.live.Has(uint32(w)):
 			verdicts[w] = unused
+		case !s.waiters[w].idle():
+			verdicts[w] = stalled
 		}
 	}
 	m.state = used
@@ -121,12 +123,17 @@ func (s *search) judgeVariables(ctx context.Context, verdicts []verdict) error {
 // idle reports whether a waiter waits for an event that need not ever come.
 func (w *waiter) idle() bool {
 	switch w.op {
-	case gosync.Receive, gosync.CondWait:
+	case gosync.Receive, gosync.CondWait, gosync.WaitGroupWait:
 		return true
 	case gosync.Select:
 		return !w.sends
 	}
 	return false
+}
+
+// locks reports whether a waiter waits for a lock.
+func (w *waiter) locks() bool {
+	return w.op == gosync.Lock || w.op == gosync.RLock || w.op == gosync.WLock
 }
 
 // functionsOfSleepers returns the entries of the functions on the stacks of those
@@ -165,8 +172,7 @@ func (s *search) judgeByTime(verdicts []verdict, running dominator.Set) {
 			continue
 		}
 		switch {
-		case w.op == gosync.WaitGroupWait: // as main does in many programs
-		case !w.idle(), !running.Has(uint32(i)) && s.groups[w.group].Count >= longGroup:
+		case !w.idle(), w.op != gosync.WaitGroupWait && !running.Has(uint32(i)) && s.groups[w.group].Count >= longGroup:
 			verdicts[i] = possible
 		}
 	}

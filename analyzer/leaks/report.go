@@ -140,9 +140,11 @@ func (w *waiter) reason(v verdict) string {
 		}
 		return "nothing that can run refers to " + what
 	case unused:
-		if w.idle() {
-			return "no code but that which waits has to do with what leads to " + what
+		if w.locks() {
+			return "no code that is under way has to do with what leads to " + what
 		}
+		return "no code but that which waits has to do with what leads to " + what
+	case stalled:
 		return "no code that is under way has to do with what leads to " + what
 	}
 	return fmt.Sprintf("it has been waiting for %s for more than %v minutes", what, longWait.Minutes())
@@ -170,7 +172,7 @@ func (s *search) paths(ctx context.Context, verdicts []verdict, members map[gath
 	wanted := make(map[uint32]bool) // objects
 	for k, list := range members {
 		w := &s.waiters[list[0]]
-		if verdicts[list[0]] != unused {
+		if v := verdicts[list[0]]; v != unused && v != stalled {
 			continue
 		}
 		for _, at := range w.targets {
@@ -189,7 +191,7 @@ func (s *search) paths(ctx context.Context, verdicts []verdict, members map[gath
 		w := &s.waiters[list[0]]
 		for _, at := range w.targets {
 			nodes := found[uint32(s.heap.Heap.FindObject(at))]
-			if verdicts[list[0]] == unused && paths[k] == nil && nodes != nil {
+			if paths[k] == nil && nodes != nil {
 				paths[k] = s.name(nodes, w)
 			}
 		}
