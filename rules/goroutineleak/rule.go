@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	"postmortem/analyzer/facts"
 	"postmortem/rules/rule"
@@ -114,6 +115,9 @@ func (l *leak) finding(doc *facts.Document) facts.Finding {
 		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "heap", Text: "reached only from " + rule.Line(first.Path[0], 200), Ref: ref + "/path"})
 	}
 	if of := rule.Group(doc, first.Group); of != nil {
+		if strings.Contains(of.WaitReason.V, "(nil chan)") {
+			f.DependsOn = []string{"nil-channel"}
+		}
 		text := rule.State(of)
 		if l.where != "" {
 			text += " in " + l.where

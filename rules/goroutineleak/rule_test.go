@@ -28,6 +28,14 @@ func TestFiresOnOne(t *testing.T) {
 	ruletest.Says(t, f, "1 goroutine is blocked and nothing will wake it")
 }
 
+func TestFiresOnANilChannel(t *testing.T) {
+	doc := leaked(1, facts.ConfidenceProven)
+	doc.Goroutines.Groups[len(doc.Goroutines.Groups)-1].WaitReason = facts.Some("chan receive (nil chan)")
+	if f := ruletest.Fires(t, Rule, doc); len(f.DependsOn) != 1 || f.DependsOn[0] != "nil-channel" {
+		t.Errorf("depends on %v", f.DependsOn)
+	}
+}
+
 func TestFiresOnAFewThatHoldMuch(t *testing.T) {
 	doc := leaked(2, facts.ConfidenceProven)
 	doc.Waits.Leaks.Groups[0].RetainedBytes = facts.Some[uint64](40 << 20)
