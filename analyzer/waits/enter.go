@@ -119,7 +119,8 @@ func (b *book) enterOther(n uint32, g *gort.Goroutine) {
 
 // own enters a goroutine that waits for what no other one can wait for.
 func (b *book) own(kind facts.ResourceKind, op facts.WaitOp, n uint32, g *gort.Goroutine) uint32 {
-	r := b.resource(key{kind: kind, goroutine: n + 1}, n, g.Addr)
+	r := uint32(len(b.resources))
+	b.resources = append(b.resources, resource{kind: kind, goroutine: n, g: g.Addr})
 	b.add(edge{goroutine: n, resource: r, op: op, selectCase: -1})
 	return r
 }

@@ -29,13 +29,12 @@ type resource struct {
 	never        bool // nobody will do anything about it
 }
 
-// key tells resources apart: by kind and address, by kind and label, or by the
-// one goroutine that can wait for it.
+// key tells resources apart for which several goroutines can wait: by kind and
+// address, by kind and label.
 type key struct {
-	kind      facts.ResourceKind
-	at        image.Addr
-	label     string
-	goroutine uint32
+	kind  facts.ResourceKind
+	at    image.Addr
+	label string
 }
 
 // edge is a goroutine that waits for a resource.
@@ -87,13 +86,28 @@ func (b *book) id(goroutine uint32) int64 { return b.in.Goroutines.List[goroutin
 
 // resource returns the number of the resource with the key.
 func (b *book) resource(k key, goroutine uint32, g image.Addr) uint32 {
-	i, ok := b.index[k]
-	if !ok {
-		i = uint32(len(b.resources))
-		b.index[k] = i
-		b.resources = append(b.resources, resource{kind: k.kind, at: k.at, label: k.label, goroutine: goroutine, g: g})
+	if i, ok := b.find(k); ok {
+		return i
+	}
+	i := uint32(len(b.resources))
+	b.resources = append(b.resources, resource{kind: k.kind, at: k.at, label: k.label, goroutine: goroutine, g: g})
+	if _, taken := b.byAddress[k.at]; taken || k.label != "" || k.at == 0 {
+		b.byKey[k] = i
+	} else {
+		b.byAddress[k.at] = i
 	}
 	return i
+}
+
+// find returns the number of the resource with the key, if there is one.
+func (b *book) find(k key) (uint32, bool) {
+	if k.label == "" && k.at != 0 {
+		if i, ok := b.byAddress[k.at]; !ok || b.resources[i].kind == k.kind {
+			return i, ok
+		}
+	}
+	i, ok := b.byKey[k]
+	return i, ok
 }
 
 // add enters an edge.

@@ -58,7 +58,8 @@ type book struct {
 	poll    *gopoll.Reader
 
 	resources []resource
-	index     map[key]uint32
+	byAddress map[image.Addr]uint32 // resources without a label, most of them
+	byKey     map[key]uint32        // the others
 	edges     []edge
 	entered   []bool // by index of the goroutine in Goroutines.List
 	last      uint32 // index of the goroutine that was looked up last
@@ -71,7 +72,8 @@ type book struct {
 
 func newBook(in Input) *book {
 	return &book{
-		in: in, process: in.Snapshot.Runtime, index: map[key]uint32{}, entered: make([]bool, len(in.Goroutines.List)),
+		in: in, process: in.Snapshot.Runtime, byAddress: map[image.Addr]uint32{}, byKey: map[key]uint32{},
+		edges: make([]edge, 0, len(in.Goroutines.List)), entered: make([]bool, len(in.Goroutines.List)),
 		names: newNamer(in),
 	}
 }

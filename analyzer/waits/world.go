@@ -75,7 +75,7 @@ func (b *book) holdWorld(s *gort.StopTheWorld) {
 		reason += ": " + s.Reason
 	}
 	if a, _, err := b.in.Snapshot.Exe.Global("runtime.worldsema"); err == nil {
-		if i, ok := b.index[key{kind: facts.ResourceSemaphore, at: a.Add(b.in.Snapshot.Bias)}]; ok {
+		if i, ok := b.find(key{kind: facts.ResourceSemaphore, at: a.Add(b.in.Snapshot.Bias)}); ok {
 			b.resources[i].hold(facts.Holder{Goroutine: b.id(n), Confidence: facts.ConfidenceLikely, Evidence: []string{reason}})
 		}
 	}
@@ -84,7 +84,7 @@ func (b *book) holdWorld(s *gort.StopTheWorld) {
 
 // holdKind enters a holder of the only resource of a kind, if somebody waits for it.
 func (b *book) holdKind(kind facts.ResourceKind, g image.Addr, evidence string) {
-	i, waited := b.index[key{kind: kind}]
+	i, waited := b.find(key{kind: kind})
 	n, ok := b.numberAt(g)
 	if waited && ok {
 		b.resources[i].hold(facts.Holder{Goroutine: b.id(n), Confidence: facts.ConfidenceLikely, Evidence: []string{evidence}})
