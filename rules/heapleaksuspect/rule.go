@@ -128,9 +128,23 @@ func reachedBy(s *facts.Suspect) string {
 	return ", reached by " + strings.Join(path, " → ")
 }
 
+// place is what the objects pile up in: a variable, or the last field or type with a
+// name on the way there. A goroutine at the start of it only happens to lead there.
+func place(s *facts.Suspect) string {
+	if !strings.HasPrefix(s.Path[0], "goroutine ") && !strings.HasPrefix(s.Path[0], "goroutines ") {
+		return s.Path[0]
+	}
+	for i := len(s.Path) - 1; i > 0; i-- {
+		if step := s.Path[i]; !strings.HasPrefix(step, "[") && !strings.HasPrefix(step, "map[") && step != "?" {
+			return step
+		}
+	}
+	return s.Path[0]
+}
+
 func ask(s *facts.Suspect) string {
 	if len(s.Path) > 0 {
-		return "what removes entries from " + s.Path[0] + ", and is there a bound?"
+		return "what removes entries from " + place(s) + ", and is there a bound?"
 	}
 	return "what lets go of these objects, and is there a bound?"
 }

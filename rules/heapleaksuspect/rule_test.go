@@ -34,3 +34,9 @@ func TestClear(t *testing.T) {
 	goroutines.Heap.Suspects[0].Group = facts.Some(2)
 	ruletest.Clear(t, heapleaksuspect.Rule, goroutines)
 }
+
+func TestFiresAndAsksForThePlaceNotTheGoroutine(t *testing.T) {
+	doc := ruletest.Healthy()
+	doc.Heap.Suspects[0].Path = []string{"goroutine 78 (main.serve)", "main.Instance.hooks", "[n]func()", "main.Cache.items", "map[string]*main.Item"}
+	ruletest.Says(t, ruletest.Fires(t, heapleaksuspect.Rule, doc), "what removes entries from main.Cache.items")
+}
