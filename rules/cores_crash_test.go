@@ -122,7 +122,7 @@ var states = []struct {
 	{"goroutine-explosion", "service-leak-1.22.12-w-sigabrt", facts.SeverityInfo, []string{"2,000 goroutines started by main.fetch wait"}},
 	{"thread-explosion", "strain-threads-1.27.3-w", facts.SeverityWarning, []string{" threads for 2 processors", "1,100 goroutines in system calls or C code in main.readPipe"}},
 	{"syscall-blocked", "strain-threads-1.27.3-w", facts.SeverityWarning, []string{"1,100 goroutines are in a system call, in main.readPipe"}},
-	{"memory-limit-thrash", "strain-limit-1.27.3-w", facts.SeverityWarning, []string{"memory limit reached", "of 16.0 MiB"}},
+	{"memory-limit-thrash", "strain-limit-1.27.3-w", facts.SeverityWarning, []string{"memory limit reached", "of 16 MiB"}},
 	{"heap-leak-suspect", "strain-limit-1.27.3-w", facts.SeverityWarning, []string{"of the live heap", "Memory was short"}},
 	{"syscall-blocked", "small-wait-1.27.3-plain-gcore", facts.SeverityInfo, []string{"in a system call, in park.pipeRead"}},
 	{"syscall-blocked", "cgo-wait-1.27.3-cgopie-gcore", facts.SeverityInfo, []string{"in C code"}},

@@ -53,7 +53,7 @@ var street = []struct {
 	{"analyzer/waits", []string{"analyzer/facts", "analyzer/frames", "analyzer/graph", "analyzer/heap", "analyzer/leaks", "analyzer/locks", "analyzer/typing", "coreread", "coreread/*", "internal/parallel"}},
 	{"analyzer", []string{"analyzer/*", "coreread", "coreread/*"}},
 	{"internal/units", nil},
-	{"rules/rule", []string{"analyzer/facts"}},
+	{"rules/rule", []string{"analyzer/facts", "internal/units"}},
 	{"rules/user", []string{"analyzer/facts", "internal/units", "rules/rule"}},
 	{"rules/*", []string{"analyzer/facts", "internal/units", "rules/rule"}},
 	{"rules", []string{"analyzer/facts", "analyzer/signature", "rules/*"}},

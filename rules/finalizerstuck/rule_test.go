@@ -14,7 +14,7 @@ func TestFires(t *testing.T) {
 	doc.Heap.Waste.FinalizerOnly = &facts.Tally{Objects: 312, Bytes: 1 << 20}
 	f := ruletest.Fires(t, finalizerstuck.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidencePossible)
-	ruletest.Says(t, f, "a finalizer waits in main.release (chan send)", "312 objects (1.00 MiB)")
+	ruletest.Says(t, f, "a finalizer waits in main.release (chan send)", "312 objects (1 MiB)")
 	g.WaitedAtLeastNS.Min = facts.Some[int64](61e9)
 	f = ruletest.Fires(t, finalizerstuck.Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)

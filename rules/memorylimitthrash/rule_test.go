@@ -18,7 +18,7 @@ func tight() *facts.Document {
 func TestFires(t *testing.T) {
 	f := ruletest.Fires(t, memorylimitthrash.Rule, tight())
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "memory limit reached: 0.98 GiB of 1.00 GiB in use", "allocate 20.0 MiB before the next one")
+	ruletest.Says(t, f, "memory limit reached: 0.98 GiB of 1 GiB in use", "allocate 20 MiB before the next one")
 }
 
 func TestFiresWithLimiter(t *testing.T) {

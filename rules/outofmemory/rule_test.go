@@ -15,7 +15,7 @@ func died(tail string) *facts.Document {
 func TestFiresOnOneHugeRequest(t *testing.T) {
 	f := ruletest.Fires(t, outofmemory.Rule, died("runtime: out of memory: cannot allocate 2147483648-byte block (3932160 in use)\nfatal error: out of memory\n"))
 	ruletest.Is(t, f, facts.SeverityCritical, facts.ConfidenceProven)
-	ruletest.Says(t, f, "orders died: out of memory, last asked for in main.hoard", "One request of 2.00 GiB was more than all 3.75 MiB that were in use", "where does the length come from")
+	ruletest.Says(t, f, "orders died: out of memory, last asked for in main.hoard", "One request of 2 GiB was more than all 3.75 MiB that were in use", "where does the length come from")
 	if len(f.DependsOn) != 0 {
 		t.Errorf("a huge request is explained by %v", f.DependsOn)
 	}

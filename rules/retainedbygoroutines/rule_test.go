@@ -17,7 +17,7 @@ func holding(bytes uint64) *facts.Document {
 func TestFires(t *testing.T) {
 	f := ruletest.Fires(t, retainedbygoroutines.Rule, holding(80<<20))
 	ruletest.Is(t, f, facts.SeverityInfo, facts.ConfidenceProven)
-	ruletest.Says(t, f, "200 goroutines hold 82.0 MiB, 40% of heap and stacks", "/heap/retained_by_group/1", "/goroutines/groups/1")
+	ruletest.Says(t, f, "200 goroutines hold 82 MiB, 40% of heap and stacks", "/heap/retained_by_group/1", "/goroutines/groups/1")
 	if f.Goroutines.Count != 200 {
 		t.Errorf("it is about %d goroutines, want 200", f.Goroutines.Count)
 	}

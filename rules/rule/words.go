@@ -1,14 +1,13 @@
 package rule
 
 import (
-	"fmt"
 	"path"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"postmortem/analyzer/facts"
+	"postmortem/internal/units"
 )
 
 // TitleCap is how long a title may be, in characters: a ticket's subject line.
@@ -24,60 +23,16 @@ func Line(s string, n int) string {
 }
 
 // Count writes a number with thousands separators: 48,212.
-func Count[T int | int64 | uint64](n T) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func Count[T int | int64 | uint64](n T) string { return units.Count(n) }
 
 // Plural writes "1 goroutine", "2 goroutines".
-func Plural[T int | int64 | uint64](n T, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return Count(n) + " " + one + "s"
-}
+func Plural[T int | int64 | uint64](n T, one string) string { return units.Plural(n, one) }
 
-// Size writes bytes in IEC units with three digits: 512 B, 1.50 KiB, 1.93 GiB.
-func Size(n uint64) string {
-	if n < 1<<10 {
-		return strconv.FormatUint(n, 10) + " B"
-	}
-	v, units := float64(n)/1024, "KMGTPE"
-	for v >= 999.5 && len(units) > 1 {
-		v /= 1024
-		units = units[1:]
-	}
-	digits := 0
-	switch {
-	case v < 9.995:
-		digits = 2
-	case v < 99.95:
-		digits = 1
-	}
-	return strconv.FormatFloat(v, 'f', digits, 64) + " " + units[:1] + "iB"
-}
+// Size writes bytes in IEC units: 512 B, 1.5 KiB, 1.93 GiB.
+func Size(n uint64) string { return units.Size(n) }
 
-// Duration writes nanoseconds cut, not rounded, since most are lower bounds: 3h12m,
-// 6m20s, 12s, 155ms.
-func Duration(ns int64) string {
-	d := time.Duration(ns)
-	switch {
-	case d < time.Millisecond:
-		return d.Truncate(time.Microsecond).String()
-	case d < time.Second:
-		return d.Truncate(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Truncate(time.Second).String()
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-}
+// Duration writes nanoseconds, cut, not rounded: 3h12m, 6m20s, 12s, 155ms.
+func Duration(ns int64) string { return units.Duration(ns) }
 
 // Percent writes a part of a whole: 75%.
 func Percent(part, whole uint64) string {
@@ -88,7 +43,7 @@ func Percent(part, whole uint64) string {
 }
 
 // Goid writes a goroutine's id: g17.
-func Goid(id int64) string { return "g" + strconv.FormatInt(id, 10) }
+func Goid(id int64) string { return units.Goroutine(id) }
 
 // FuncName leaves of a function's package the last element of its path.
 func FuncName(name string) string {
