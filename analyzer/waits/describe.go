@@ -69,7 +69,7 @@ func (d *describer) arrange() {
 }
 
 // choose decides which resources are listed: what cycles and head blockers name,
-// then those with the most who wait.
+// then those with the most who wait, of each kind some.
 func (d *describer) choose() {
 	left := facts.ResourcesCap
 	pick := func(i uint32) {
@@ -88,8 +88,31 @@ func (d *describer) choose() {
 			pick(r)
 		}
 	}
-	for _, i := range d.order {
-		pick(i)
+	d.spread(len(d.order), resourcesOfKind, func(n int) (facts.ResourceKind, func()) {
+		i := d.order[n]
+		return d.resources[i].kind, func() { pick(i) }
+	})
+}
+
+// How many resources and edges of each kind are listed before any kind has more, so
+// that thousands of one do not hide the others.
+const (
+	resourcesOfKind = 200
+	edgesOfKind     = 500
+)
+
+// spread picks the first of n things of each kind, then all others.
+func (d *describer) spread(n, ofKind int, at func(i int) (facts.ResourceKind, func())) {
+	counts := map[facts.ResourceKind]int{}
+	for i := range n {
+		kind, pick := at(i)
+		if counts[kind]++; counts[kind] <= ofKind {
+			pick()
+		}
+	}
+	for i := range n {
+		_, pick := at(i)
+		pick()
 	}
 }
 
@@ -152,9 +175,9 @@ func (d *describer) describeEdges(doc *facts.Waits) {
 			}
 		}
 	}
-	for i := range d.edges {
-		pick(i)
-	}
+	d.spread(len(d.edges), edgesOfKind, func(i int) (facts.ResourceKind, func()) {
+		return d.resources[d.edges[i].resource].kind, func() { pick(i) }
+	})
 	for i, e := range d.edges {
 		if !chosen[i] {
 			continue

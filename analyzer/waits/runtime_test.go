@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"postmortem/analyzer"
 	"postmortem/analyzer/facts"
 	"postmortem/internal/testcores"
@@ -80,10 +82,58 @@ func TestWithoutHeap(t *testing.T) {
 	}
 }
 
+// TestListsAreBounded: of thousands of channels as many are listed as may be, and they
+// hide nothing else. What is said does not depend on the run.
+func TestListsAreBounded(t *testing.T) {
+	c := testcores.Get(t, "service-leak-1.27.3-w-sigabrt")
+	w := report(t, c, analyzer.Config{}).Waits
+	if len(w.Resources) != facts.ResourcesCap || w.ResourcesTotal <= facts.ResourcesCap || len(w.Edges) > facts.WaitEdgesCap {
+		t.Errorf("%d of %d resources, %d of %d edges", len(w.Resources), w.ResourcesTotal, len(w.Edges), w.EdgesTotal)
+	}
+	kinds, listed := map[facts.ResourceKind]int{}, map[int]bool{}
+	for _, r := range w.Resources {
+		kinds[r.Kind]++
+		listed[r.ID] = true
+	}
+	for _, kind := range []facts.ResourceKind{facts.ResourceChannel, facts.ResourceIdle, facts.ResourceSyscall, facts.ResourcePoll} {
+		if kinds[kind] == 0 {
+			t.Errorf("no resource of kind %s is listed", kind)
+		}
+	}
+	for _, e := range w.Edges {
+		if !listed[e.Resource] {
+			t.Errorf("an edge leads to resource %d, which is not listed", e.Resource)
+		}
+	}
+	if diff := cmp.Diff(w, report(t, c, analyzer.Config{}).Waits); diff != "" {
+		t.Errorf("two runs differ:\n%s", diff)
+	}
+}
+
+// TestHangOfService: a service that has hung has one cycle, and its requests are behind it.
+func TestHangOfService(t *testing.T) {
+	for _, name := range []string{"service-hang-1.22.12-w-sigabrt", "service-hang-1.27.3-w-sigabrt"} {
+		t.Run(name, func(t *testing.T) {
+			w := report(t, testcores.Get(t, name), analyzer.Config{}).Waits
+			if len(w.Cycles) != 1 || len(w.HeadBlockers) == 0 {
+				t.Fatalf("cycles %+v, heads %+v", w.Cycles, w.HeadBlockers)
+			}
+			c, h := w.Cycles[0], w.HeadBlockers[0]
+			legs := strings.Join(c.Legs, "; ")
+			if len(c.Goroutines) != 2 || !strings.Contains(legs, "holds main.Ledger.mu and waits for main.Cache.mu") || !strings.Contains(legs, "holds main.Cache.mu and waits for main.Ledger.mu") {
+				t.Errorf("legs: %s", legs)
+			}
+			if !slices.Contains(c.Goroutines, h.Goroutine) || h.Total != c.Behind+1 || c.Behind < 100 {
+				t.Errorf("%d behind the cycle, the head is %+v", c.Behind, h)
+			}
+		})
+	}
+}
+
 // TestIdleIsNoDeadlock: an idle program waits for the network and for work.
 func TestIdleIsNoDeadlock(t *testing.T) {
 	for _, c := range testcores.All(t) {
-		if c.Program != "rich" || c.Cut != 0 {
+		if c.Program != "rich" && c.Scenario != "idle" || c.Cut != 0 {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
