@@ -66,8 +66,6 @@ func (s *search) notProven() facts.Maybe[string] {
 		return facts.Some("the core file is cut: what is missing may refer to what goroutines wait for")
 	case h.Lost > 0 || !h.Whole:
 		return facts.Some("a part of the heap is not in the core, and may refer to what goroutines wait for")
-	case s.sudog.err != nil:
-		return facts.Some(fmt.Sprintf("what the runtime keeps of waiting goroutines cannot be told from references (%v)", s.sudog.err))
 	}
 	for _, g := range h.Process().Gaps() {
 		if g.HidesReferences {

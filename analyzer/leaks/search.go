@@ -23,7 +23,6 @@ type search struct {
 	goroutines []facts.Goroutine // by id
 	groups     map[int]*facts.Group
 	programs   programs
-	sudog      sudogFields
 	searches   bool // the version can search for leaks itself
 
 	stackLow, stackHigh, schedLink uint64        // offsets of fields of runtime.g

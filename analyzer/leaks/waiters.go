@@ -37,9 +37,7 @@ var forever = map[gosync.Op]bool{
 	gosync.Lock: true, gosync.RLock: true, gosync.WLock: true, gosync.WaitGroupWait: true, gosync.CondWait: true,
 }
 
-// onChannel reports whether an operation is one of those whose sudogs have their
-// channel hidden; the others' have their semaphore (runtime/mgc.go,
-// setSyncObjectsUntraceable).
+// onChannel reports whether an operation is one on channels.
 func onChannel(op gosync.Op) bool {
 	return op == gosync.Send || op == gosync.Receive || op == gosync.Select
 }
@@ -49,35 +47,42 @@ func unwakeable(op gosync.Op) bool {
 	return op == gosync.SelectNone || op == gosync.NilSend || op == gosync.NilReceive
 }
 
-// waiters lists the goroutines that may be leaked, and the edges of their sudogs.
+// readWaiters lists the goroutines that may be leaked, and the edges of their sudogs.
 func (s *search) readWaiters(ctx context.Context, sync *gosync.Reader) error {
-	holders := make([]uint32, len(s.goroutines)) // 0, the root, for none
-	for i, h := range s.roots.Holders {
-		if j, ok := s.find(h.ID); ok && h.Kind == graph.Goroutine {
-			holders[j] = uint32(i)
-		}
-	}
+	next := uint32(0) // holders of goroutines are in the order of the runtime's list, too
 	s.replaced = make(map[uint32][]uint32, len(s.goroutines))
 	s.waiterOf = make([]uint32, len(s.roots.Holders))
 	for i := range s.waiterOf {
 		s.waiterOf[i] = noWaiter
 	}
 	return sync.Waits(ctx, func(w *gosync.Wait) {
-		i, ok := s.find(w.Goroutine)
-		if !ok || holders[i] == 0 || w.Doubt != nil || !forever[w.Op] {
+		holder, grouped := s.holderFrom(next, w.Goroutine)
+		next = holder + 1
+		if !grouped || w.Doubt != nil || !forever[w.Op] {
 			return
 		}
-		holder, group := holders[i], s.goroutines[i].Group
-		if s.waiterOf[holder] != noWaiter || bubbled(s.groups[group].WaitReason.V) ||
-			len(w.Targets) == 0 && !unwakeable(w.Op) && w.Op != gosync.Select {
+		group := s.groups[int(s.roots.Holders[s.roots.Holders[holder].Parent].ID)]
+		if group == nil || bubbled(group.WaitReason.V) || len(w.Targets) == 0 && !unwakeable(w.Op) && w.Op != gosync.Select {
 			return
 		}
 		s.waiterOf[holder] = uint32(len(s.waiters))
 		s.waiters = append(s.waiters, waiter{
-			goroutine: w.Goroutine, g: w.G, holder: holder, group: group, op: w.Op, sends: w.Op == gosync.Send,
+			goroutine: w.Goroutine, g: w.G, holder: holder, group: group.ID, op: w.Op, sends: w.Op == gosync.Send,
 		})
 		s.addTargets(&s.waiters[len(s.waiters)-1], w)
 	})
+}
+
+// holderFrom returns the holder of a goroutine, of those from the first on, and
+// whether the goroutine is in a group of the report. Without one nothing follows.
+func (s *search) holderFrom(first uint32, id uint64) (holder uint32, grouped bool) {
+	for holder = first; holder < uint32(len(s.roots.Holders)); holder++ {
+		h := &s.roots.Holders[holder]
+		if h.Kind == graph.Goroutine && h.ID == id {
+			return holder, s.roots.Holders[h.Parent].Kind == graph.Group
+		}
+	}
+	return holder, false
 }
 
 // bubbled reports whether a goroutine waits inside of a bubble of testing/synctest,
@@ -101,23 +106,15 @@ func (s *search) addTargets(to *waiter, w *gosync.Wait) {
 		}
 		if t.Sudog != 0 {
 			to.sudogs = append(to.sudogs, t.Sudog)
-			s.hide(t.Sudog, onChannel(w.Op))
+			s.hide(t.Sudog, s.heap.Heap.FindObject(at))
 		}
 	}
 	to.sends = sends > 0 && sends == len(w.Targets)
 }
 
-// sudogFields are the words of a runtime.sudog that lead to what a goroutine waits for.
-type sudogFields struct {
-	elem, channel uint64
-	err           error
-}
-
 // bind finds the fields of the runtime's structures.
 func (s *search) bind() error {
 	l := s.heap.Heap.Process().Layout().Struct("runtime.sudog")
-	s.sudog = sudogFields{elem: l.OneOf("elem.vp", "elem"), channel: l.OneOf("c.vp", "c")}
-	s.sudog.err = l.Err()
 	_, s.searches = l.Optional("c.vp")
 	g := s.heap.Heap.Process().Layout().Struct("runtime.g")
 	s.stackLow, s.stackHigh = g.Offset("stack.lo"), g.Offset("stack.hi")
@@ -125,28 +122,19 @@ func (s *search) bind() error {
 	return g.Err()
 }
 
-// hide takes what a goroutine waits for from the edges of its sudog.
-func (s *search) hide(sudog image.Addr, channel bool) {
+// hide takes the object that a goroutine waits for from what its sudog leads to
+// (runtime/mgc.go, setSyncObjectsUntraceable).
+func (s *search) hide(sudog image.Addr, target goheap.Object) {
 	o, off, ok := s.heap.Heap.Find(sudog)
-	if !ok || off != 0 || s.sudog.err != nil {
-		return // it keeps its edges, and the goroutine awake
+	if !ok || off != 0 || target == goheap.NoObject {
+		return // it keeps its edges, and may keep the goroutine awake
 	}
-	hidden := s.sudog.elem
-	if channel {
-		hidden = s.sudog.channel
+	edges, first := &s.heap.Graph.Edges, len(s.edges)
+	for _, to := range edges.Targets[edges.Offsets[o]:edges.Offsets[o+1]] {
+		if to != uint32(target) {
+			s.edges = append(s.edges, to)
+		}
 	}
-	memory := s.heap.Heap.Memory(o)
-	first := len(s.edges)
-	s.heap.Heap.EachPointer(o, func(off uint64) bool {
-		if off == hidden || off+8 > uint64(len(memory)) {
-			return true
-		}
-		to := s.heap.Heap.FindObject(image.Addr(s.order.Uint64(memory[off:])))
-		if to != goheap.NoObject && !s.owned.Has(uint32(to)) {
-			s.edges = append(s.edges, uint32(to))
-		}
-		return true
-	})
 	s.replaced[uint32(o)] = s.edges[first:len(s.edges):len(s.edges)]
 }
 
