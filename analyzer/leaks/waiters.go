@@ -22,7 +22,6 @@ type waiter struct {
 	group     int    // facts.Group.ID
 	op        gosync.Op
 	sends     bool // all cases of a select send
-	kind      gosync.Kind
 	targets   []image.Addr // words of memory that it waits for
 	sudogs    []image.Addr // that stand for it
 }
@@ -99,7 +98,6 @@ func (s *search) addTargets(to *waiter, w *gosync.Wait) {
 		if t.Sema != 0 {
 			at = t.Sema
 		}
-		to.kind = t.Kind
 		to.targets = append(to.targets, at)
 		if t.Send && !t.SideUnknown {
 			sends++
