@@ -21,7 +21,7 @@ type waiter struct {
 	holder    uint32 // index in Roots.Holders
 	group     int    // facts.Group.ID
 	op        gosync.Op
-	sends     bool // all cases of a select send
+	sends     bool         // all cases of a select send
 	targets   []image.Addr // words of memory that it waits for
 	sudogs    []image.Addr // that stand for it
 }
