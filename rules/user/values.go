@@ -119,7 +119,7 @@ func (o *object) ConvertToNative(t reflect.Type) (any, error) {
 // ConvertToType implements ref.Val.
 func (o *object) ConvertToType(t ref.Type) ref.Val {
 	if t == types.TypeType {
-		return types.NewObjectTypeValue(o.of().name)
+		return types.NewObjectType(o.of().name)
 	}
 	return types.NewErr("%s cannot be made a %s", o.of().name, t)
 }
@@ -131,7 +131,7 @@ func (o *object) Equal(other ref.Val) ref.Val {
 }
 
 // Type implements ref.Val.
-func (o *object) Type() ref.Type { return types.NewObjectTypeValue(o.of().name) }
+func (o *object) Type() ref.Type { return types.NewObjectType(o.of().name) }
 
 // Value implements ref.Val.
 func (o *object) Value() any { return o.pointer.Interface() }
