@@ -42,6 +42,7 @@ type describer struct {
 	owners []uint32 // by lane: the resource
 
 	files     map[int64]gopoll.FD // by number; nil before they were looked for
+	calls     map[int64]int64     // by id of the M: when its system call was seen; nil before it was asked for
 	referrers *referrers
 
 	timerContexts map[image.Addr]typed // see contextReader.timers
@@ -186,9 +187,34 @@ func (d *describer) describeEdges(doc *facts.Waits) {
 		doc.Edges = append(doc.Edges, facts.WaitEdge{
 			Goroutine: g.ID, Resource: d.ids[e.resource], Op: e.op,
 			Case:           facts.Maybe[int]{V: int(max(e.selectCase, 0)), Known: e.selectCase >= 0},
-			SinceAtLeastNS: g.WaitedAtLeastNS,
+			SinceAtLeastNS: d.since(e, g),
 		})
 	}
+}
+
+// since returns how long a goroutine has been waiting at least. The runtime's monitor
+// notes when it comes across a system call, if nobody has taken the processor yet.
+func (d *describer) since(e edge, g *facts.Goroutine) facts.Maybe[int64] {
+	if e.op != facts.OpCall || !g.M.Known || d.in.Clocks == nil {
+		return g.WaitedAtLeastNS
+	}
+	if d.calls == nil {
+		d.calls = map[int64]int64{}
+		for _, p := range d.process.Scheduler().Processors {
+			if m, ok := d.process.MachineAt(p.M); ok && p.InSyscall && p.SyscallSeen != 0 {
+				d.calls[m.ID] = p.SyscallSeen
+			}
+		}
+	}
+	seen, ok := d.calls[g.M.V]
+	if !ok {
+		return g.WaitedAtLeastNS
+	}
+	waited, ok := d.in.Clocks.Since(seen)
+	if !ok || g.WaitedAtLeastNS.Known && g.WaitedAtLeastNS.V > int64(waited) {
+		return g.WaitedAtLeastNS
+	}
+	return facts.Some(int64(waited))
 }
 
 func (d *describer) cycle(k *Knot) facts.WaitCycle {

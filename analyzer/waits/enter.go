@@ -107,11 +107,11 @@ func (b *book) enterOthers(ctx context.Context) {
 func (b *book) enterOther(n uint32, g *gort.Goroutine) {
 	switch g.Status {
 	case layout.GSyscall:
-		kind := facts.ResourceSyscall
-		if b.inC(n) {
-			kind = facts.ResourceC
+		if caller, ok := b.inC(n); ok {
+			b.resources[b.own(facts.ResourceC, facts.OpCall, n, g)].label = caller
+			return
 		}
-		b.own(kind, facts.OpCall, n, g)
+		b.own(facts.ResourceSyscall, facts.OpCall, n, g)
 	case layout.GWaiting, layout.GLeaked:
 		b.enterWaiting(n, g)
 	}
@@ -221,19 +221,23 @@ func (w *runtimeWait) label(reason string) string {
 	return ""
 }
 
-// inC reports whether a goroutine's thread is in C code.
-func (b *book) inC(n uint32) bool {
-	t := b.threadOf(n)
-	return t != nil && t.State == facts.ThreadC
-}
-
-// threadOf returns the thread that a goroutine is on, nil for none.
-func (b *book) threadOf(n uint32) *facts.Thread {
-	tid := b.in.Goroutines.List[n].Thread
-	for i := range b.in.Threads {
-		if tid.Known && b.in.Threads[i].TID == tid.V {
-			return &b.in.Threads[i]
+// inC returns the function by which a goroutine has called C code that has not
+// returned. Its stack tells, whatever signal handler its thread is in.
+func (b *book) inC(n uint32) (caller string, ok bool) {
+	id := b.in.Goroutines.List[n].Group
+	if id < 1 || id > len(b.in.Goroutines.Groups) {
+		return "", false
+	}
+	frames := b.in.Goroutines.Groups[id-1].Frames
+	for i, f := range frames {
+		switch {
+		case f.Trust == facts.TrustCgo:
+		case f.Func == "runtime.asmcgocall":
+		case f.Func == "runtime.cgocall" && i+1 < len(frames):
+			return frames[i+1].Func, true
+		default:
+			return "", false
 		}
 	}
-	return nil
+	return "", false
 }

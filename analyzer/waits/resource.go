@@ -15,7 +15,8 @@ type resource struct {
 	kind facts.ResourceKind
 	at   image.Addr // 0 for what has no address
 	sema image.Addr // a semaphore's word that goroutines wait for, 0 for none
-	// label tells resources without an address apart: a wait reason in the runtime's words.
+	// label tells resources of one address, or without one, apart, and names the latter:
+	// a wait reason in the runtime's words, the function that calls C.
 	label string
 	// goroutine is one that waits for it, and g its runtime.g.
 	goroutine uint32

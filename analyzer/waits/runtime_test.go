@@ -82,6 +82,31 @@ func TestWithoutHeap(t *testing.T) {
 	}
 }
 
+// TestCallsOfC: goroutines in C are told from those in system calls, whatever signal
+// their threads handle.
+func TestCallsOfC(t *testing.T) {
+	found := 0
+	for _, c := range testcores.All(t) {
+		if c.Program != "cgo" || c.Cut != 0 {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			for _, r := range report(t, c, analyzer.Config{NoHeap: true}).Waits.Resources {
+				if r.Kind != facts.ResourceC {
+					continue
+				}
+				found++
+				if !strings.Contains(r.Name.V, "_Cfunc_") || r.WaiterCount != 1 {
+					t.Errorf("C code: %+v", r)
+				}
+			}
+		})
+	}
+	if found < 5 {
+		t.Errorf("only %d goroutines are in C", found)
+	}
+}
+
 // TestListsAreBounded: of thousands of channels as many are listed as may be, and they
 // hide nothing else. What is said does not depend on the run.
 func TestListsAreBounded(t *testing.T) {

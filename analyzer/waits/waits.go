@@ -18,7 +18,6 @@ type Input struct {
 	Snapshot   *coreread.Snapshot
 	Goroutines *facts.Goroutines
 	IDs        map[image.Addr]int64 // of the same, by the address of the runtime.g
-	Threads    []facts.Thread
 	Clocks     *gort.Clocks
 	// Heap is nil when it was not read: then types of objects are not known, and
 	// neither is what refers to a channel.
