@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postmortem/internal/bulk"
 	"postmortem/internal/parallel"
 )
 
@@ -66,9 +67,9 @@ func run(args []string, stdin io.Reader, stdout, stderr *os.File) (code int) {
 	defer rescue(stderr, &code)
 	// A mapped input that shrinks while it is read faults; that is an error, not a crash.
 	debug.SetPanicOnFault(true)
-	// Nearly all memory is a few large arrays without pointers, of a phase each:
-	// collecting often costs next to nothing and keeps the peak low.
-	debug.SetGCPercent(10)
+	// The memory of a large heap is a few arrays without pointers, of a phase each:
+	// collecting often costs next to nothing then and keeps the peak low.
+	bulk.WhenMade(64<<20, func() { debug.SetGCPercent(10) })
 
 	ctx, end := context.WithCancelCause(context.Background())
 	defer end(nil)

@@ -58,7 +58,7 @@ var street = []struct {
 	{"rules/*", []string{"analyzer/facts", "internal/units", "rules/rule"}},
 	{"rules", []string{"analyzer/facts", "analyzer/signature", "rules/*"}},
 	{"report/...", []string{"analyzer/facts", "internal/units", "report/..."}},
-	{"cmd/postmortem", []string{"analyzer", "analyzer/facts", "coreread", "coreread/input", "coreread/layout", "report", "rules", "rules/rule", "rules/user", "internal/parallel", "internal/units"}},
+	{"cmd/postmortem", []string{"analyzer", "analyzer/facts", "coreread", "coreread/input", "coreread/layout", "report", "rules", "rules/rule", "rules/user", "internal/bulk", "internal/parallel", "internal/units"}},
 	{"internal/architecture", nil},
 	{"internal/bench", nil},
 	{"internal/corewriter", nil},

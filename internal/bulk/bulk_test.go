@@ -25,3 +25,20 @@ func TestMake(t *testing.T) {
 		}
 	}
 }
+
+func TestWhenMade(t *testing.T) {
+	calls := 0
+	bulk.WhenMade(0, func() { calls++ })
+	for range 3 {
+		bulk.Make[uint64](1000) // too small to count
+	}
+	if calls != 0 {
+		t.Errorf("%d calls for small arrays", calls)
+	}
+	for range 3 {
+		bulk.Make[uint64](1 << 20)
+	}
+	if calls != 1 {
+		t.Errorf("%d calls for large arrays, want one", calls)
+	}
+}
