@@ -424,10 +424,13 @@ func (f *flow) each(n int, visit func(*instruction) bool) {
 }
 
 // handsOut reports whether the function makes a function value, other than those
-// that except tells of, that gives back a lock: whom it calls may do so.
+// that except tells of, that gives back a lock: whom it calls or starts may do so.
 func (f *flow) handsOut(except func(entry image.Addr) bool) bool {
+	var made []*flow
+	starts := false
 	for n := range f.code {
 		i := &f.code[n]
+		starts = starts || i.op == opCall && f.program.callee(i.target).name == "runtime.newproc"
 		if i.op != opAddress || i.base != noReg || i.index != noReg {
 			continue
 		}
@@ -439,10 +442,21 @@ func (f *flow) handsOut(except func(entry image.Addr) bool) bool {
 			continue
 		}
 		for _, e := range f.program.effects(f.program.callee(entry), f.depth-1) {
-			if fn := e.flow.fn; e.given && (strings.HasSuffix(fn.Name(), "-fm") || !fn.IsWrapper() && !strings.Contains(fn.Name(), ".deferwrap")) {
-				return true
+			if e.given {
+				made = append(made, e.flow)
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(made, func(m *flow) bool {
+		// The compiler makes wrappers for defer and go statements: f.deferwrap1 and
+		// f.gowrap1 since Go 1.21 and 1.22, f.func1 before.
+		name := m.fn.Name()
+		switch {
+		case strings.Contains(name, ".deferwrap"):
+			return false
+		case m.fn.IsWrapper() && !strings.HasSuffix(name, "-fm"):
+			return starts
+		}
+		return true
+	})
 }

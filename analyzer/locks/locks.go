@@ -9,6 +9,7 @@ package locks
 
 import (
 	"context"
+	"debug/elf"
 
 	"postmortem/analyzer/facts"
 	"postmortem/analyzer/heap"
@@ -27,7 +28,8 @@ type Lock struct {
 // Input is what the search reads.
 type Input struct {
 	Snapshot *coreread.Snapshot
-	// Heap tells which goroutines refer to a lock; nil when it was not read.
+	// Heap is the objects and who refers to them; nil when it was not read. Nothing is
+	// inferred from it yet.
 	Heap *heap.Analysis
 	// Goroutines are the groups of goroutines, which spare walks of their stacks; nil
 	// when they are not known.
@@ -50,8 +52,12 @@ type Result struct {
 	Held map[uint64][]Held
 }
 
-// Find looks for the holders of locks.
+// Find looks for the holders of locks. It reads code of amd64 only: elsewhere
+// nothing is known of any lock.
 func Find(ctx context.Context, in Input, locks []Lock) *Result {
+	if in.Snapshot.Exe.Machine() != elf.EM_X86_64 {
+		return &Result{}
+	}
 	s := newSearch(in, locks)
 	s.goroutines(ctx)
 	return s.result()
