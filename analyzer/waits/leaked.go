@@ -16,8 +16,11 @@ import (
 // about what those wait for that are proven to be. The problem says why nothing
 // is known.
 func (b *book) findLeaks(ctx context.Context) (problem string) {
-	if b.in.Heap == nil || b.sync == nil || b.poll == nil {
-		return ""
+	switch {
+	case b.in.Heap == nil:
+		return "without the heap, leaked goroutines and what refers to channels are not known"
+	case b.sync == nil || b.poll == nil:
+		return "" // what is not known has been said
 	}
 	var err error
 	if b.leaks, err = leaks.Find(ctx, b.in.Heap, b.sync, b.poll, b.in.Goroutines); err != nil {

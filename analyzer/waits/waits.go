@@ -32,6 +32,7 @@ func Describe(ctx context.Context, in Input) (*facts.Waits, string) {
 		return nil, "the list of goroutines is not in the core"
 	}
 	b := newBook(in)
+	gaps := len(b.process.Gaps())
 	var problem string
 	if err := b.read(ctx); err != nil {
 		problem = err.Error()
@@ -46,7 +47,11 @@ func Describe(ctx context.Context, in Input) (*facts.Waits, string) {
 		problem = lost
 	}
 	b.connect()
-	return b.facts(), problem
+	doc := b.facts()
+	if all := b.process.Gaps(); len(all) > gaps && problem == "" {
+		problem = fmt.Sprintf("%d places could not be read, among them %s", len(all)-gaps, all[gaps].What)
+	}
+	return doc, problem
 }
 
 // book is the waits of a process as they are collected.
