@@ -143,7 +143,26 @@ type Census struct {
 
 // Goroutines calls visit with every goroutine that is not dead, in the order of
 // the runtime's list. What could not be read is in the census and in the gaps.
-func (p *Process) Goroutines(visit func(*Goroutine)) (census Census) {
+// The list is read once; visit must not change what it is given.
+func (p *Process) Goroutines(visit func(*Goroutine)) Census {
+	if p.goroutines == nil {
+		p.goroutines = &goroutines{}
+		p.goroutines.census = p.readGoroutines(func(g *Goroutine) { p.goroutines.list = append(p.goroutines.list, *g) })
+	}
+	for i := range p.goroutines.list {
+		visit(&p.goroutines.list[i])
+	}
+	return p.goroutines.census
+}
+
+// goroutines are those that are not dead.
+type goroutines struct {
+	list   []Goroutine
+	census Census
+}
+
+// readGoroutines goes over the runtime's list.
+func (p *Process) readGoroutines(visit func(*Goroutine)) (census Census) {
 	gap := func(what string, at image.Addr, n uint64, effect string) {
 		p.AddGap(Gap{What: what, Addr: at, Bytes: n, Effect: effect, HidesReferences: true})
 	}

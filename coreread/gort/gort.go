@@ -36,15 +36,16 @@ type Process struct {
 	Exe   *exe.Binary
 	Bias  int64 // process address minus the binary's own address
 
-	layout   *layout.Layout
-	arch     *architecture
-	offsets  offsets
-	pcs      map[image.Addr]*pcInfo
-	recent   recentPCs
-	deep     map[origin]*Stack
-	labels   map[image.Addr]labelSet
-	sources  map[sourceKey][]exe.SourceFrame
-	machines []*Machine // by id
+	layout     *layout.Layout
+	arch       *architecture
+	offsets    offsets
+	goroutines *goroutines // nil until they are asked for
+	pcs        map[image.Addr]*pcInfo
+	recent     recentPCs
+	deep       map[origin]*Stack
+	labels     map[image.Addr]labelSet
+	sources    map[sourceKey][]exe.SourceFrame
+	machines   []*Machine // by id
 	// machinesLost is why the list of Ms is not whole; nil when it is.
 	machinesLost error
 	byThread     map[int]*Machine
