@@ -16,7 +16,7 @@ func (b *book) holdLocks(ctx context.Context) {
 	if len(list) == 0 {
 		return
 	}
-	found := locks.Find(ctx, locks.Input{Snapshot: b.in.Snapshot, Heap: b.in.Heap}, list)
+	found := locks.Find(ctx, locks.Input{Snapshot: b.in.Snapshot, Heap: b.in.Heap, Goroutines: b.in.Goroutines}, list)
 	for at, holders := range found.Holders {
 		if i, ok := asked[at]; ok {
 			b.resources[i].holders = holders
