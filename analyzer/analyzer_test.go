@@ -50,8 +50,8 @@ func TestAgainstPrint(t *testing.T) {
 			if doc.Target.Process.PID.V != c.Truth(t).PID {
 				t.Errorf("pid %d, the process said %d", doc.Target.Process.PID.V, c.Truth(t).PID)
 			}
-			if got := doc.Target.GoVersion.V; got != "go"+c.Go {
-				t.Errorf("version %s, want go%s", got, c.Go)
+			if got := doc.Target.GoVersion.V; got != c.Truth(t).Go {
+				t.Errorf("version %s, the process said %s", got, c.Truth(t).Go)
 			}
 			checkCrash(t, doc, printed, c)
 		})
