@@ -32,32 +32,36 @@ const (
 	perGoroutine = 10
 )
 
-// timers are the types that timers have on the heap.
-var timers = []string{"time.Ticker", "time.Timer", "runtime.timeTimer", "context.timerCtx"}
+// timers are the types that timers have on the heap, and what people call them.
+var timers = []struct{ typ, called string }{
+	{"time.Ticker", "tickers"}, {"time.Timer", "timers"},
+	{"runtime.timeTimer", "timers or tickers"}, // of both since 1.23 (time/sleep.go, newTimer)
+	{"context.timerCtx", "contexts with a deadline"},
+}
 
 func check(doc *facts.Document) []facts.Finding {
 	var most *facts.TypeTotal
-	at := 0
+	at, called := 0, ""
 	for i := range doc.Heap.Types {
 		t := &doc.Heap.Types[i]
-		for _, name := range timers {
-			if t.Name.Known && t.Name.V == name && (most == nil || t.Count > most.Count) {
-				most, at = t, i
+		for _, timer := range timers {
+			if t.Name.Known && t.Name.V == timer.typ && (most == nil || t.Count > most.Count) {
+				most, at, called = t, i, timer.called
 			}
 		}
 	}
 	if most == nil || most.Count < manyTimers || most.Count < perGoroutine*uint64(max(doc.Goroutines.Total, 0)) {
 		return nil
 	}
-	return []facts.Finding{finding(doc, most, at)}
+	return []facts.Finding{finding(doc, most, at, called)}
 }
 
-func finding(doc *facts.Document, t *facts.TypeTotal, at int) facts.Finding {
+func finding(doc *facts.Document, t *facts.TypeTotal, at int, called string) facts.Finding {
 	f := facts.Finding{Severity: facts.SeverityWarning, Confidence: facts.ConfidenceLikely}
-	f.Title = fmt.Sprintf("%s × %s for %s", rule.Count(t.Count), t.Name.V, rule.Plural(doc.Goroutines.Total, "goroutine"))
+	f.Title = fmt.Sprintf("%s %s for %s", rule.Count(t.Count), called, rule.Plural(doc.Goroutines.Total, "goroutine"))
 	ref := fmt.Sprintf("/heap/types/%d", at)
-	f.Evidence = []facts.Evidence{{Kind: "heap", Text: fmt.Sprintf("%s objects of %s that can be reached", rule.Count(t.Count), rule.Size(t.Bytes)), Ref: ref}}
-	f.Summary = fmt.Sprintf("%s timers can be reached, far more than %s can use.", rule.Count(t.Count), rule.Plural(doc.Goroutines.Total, "goroutine"))
+	f.Evidence = []facts.Evidence{{Kind: "heap", Text: fmt.Sprintf("%s × %s that can be reached, %s", rule.Count(t.Count), t.Name.V, rule.Size(t.Bytes)), Ref: ref}}
+	f.Summary = fmt.Sprintf("%s %s can be reached, far more than %s can use.", rule.Count(t.Count), called, rule.Plural(doc.Goroutines.Total, "goroutine"))
 	if old(doc) {
 		f.Summary += " Before Go 1.23 the runtime keeps a ticker until Stop is called, and a timer until it has fired."
 	}

@@ -19,7 +19,7 @@ func TestFiresOnTickers(t *testing.T) {
 	doc.Target.GoVersion = facts.Some("go1.22.12")
 	f := ruletest.Fires(t, Rule, doc)
 	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidenceLikely)
-	ruletest.Says(t, f, "48,000 × time.Ticker for 269 goroutines", "Before Go 1.23")
+	ruletest.Says(t, f, "48,000 tickers for 269 goroutines", "Before Go 1.23")
 }
 
 func TestClearOnFewTimers(t *testing.T) {

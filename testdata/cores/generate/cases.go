@@ -246,6 +246,7 @@ func strained(version, variant string) []dumpCase {
 	return []dumpCase{
 		died("strain", "threads", version, variant),
 		died("strain", "limit", version, variant).env("GOMEMLIMIT=16MiB"),
+		died("strain", "peer", version, variant),
 	}
 }
 

@@ -1,9 +1,10 @@
-// Strain is a process that has run out of something, or nearly: threads, or room below its memory limit. It panics in that
-// state, after having printed what it knows of itself.
+// Strain is a process that has run out of something, or nearly: threads, room below its memory limit, or patience with a peer.
+// It panics in that state, after having printed what it knows of itself.
 package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -20,9 +21,11 @@ func main() {
 			threads()
 		case "limit":
 			limit()
+		case "peer":
+			peer()
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: strain threads|limit")
+	fmt.Fprintln(os.Stderr, "usage: strain threads|limit|peer")
 	os.Exit(2)
 }
 
@@ -71,4 +74,39 @@ func limit() {
 	}
 	truth.Tell("limit", map[string]string{"kept": strconv.Itoa(keep)})
 	panic("at the limit")
+}
+
+const (
+	asked  = 220
+	ticked = 12000
+)
+
+var tickers []interface{}
+
+// peer has asked goroutines wait for one address that never answers, and as many tickers as ticked that nobody stops.
+func peer() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < asked; i++ {
+		park.Go(func() { ask(l.Addr().String()) })
+	}
+	park.Settle()
+	for i := 0; i < ticked; i++ {
+		tickers = append(tickers, time.NewTicker(time.Hour))
+	}
+	truth.Tell("peer", map[string]string{"asked": strconv.Itoa(asked), "ticked": strconv.Itoa(ticked), "peer": l.Addr().String()})
+	panic("nobody answers")
+}
+
+//go:noinline
+func ask(address string) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		panic(err)
+	}
+	park.Ready()
+	var b [1]byte
+	c.Read(b[:])
 }
