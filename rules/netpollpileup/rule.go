@@ -63,7 +63,7 @@ func waits(g *facts.Group) bool {
 }
 
 func finding(doc *facts.Document, g *facts.Group) facts.Finding {
-	f := facts.Finding{Severity: facts.SeverityWarning, Confidence: facts.ConfidenceLikely, Goroutines: rule.All(g), Groups: rule.IDs(g)}
+	f := facts.Finding{Severity: facts.SeverityWarning, Confidence: facts.ConfidenceLikely, Goroutines: rule.All(g), Groups: rule.IDs(g), DependsOn: []string{"slow-peer"}}
 	if g.Count >= 10*pile {
 		f.Severity = facts.SeverityError
 	}
