@@ -5,6 +5,7 @@ import (
 	"postmortem/analyzer/typing"
 	"postmortem/coreread/goheap"
 	"postmortem/coreread/gopoll"
+	"postmortem/coreread/gort"
 )
 
 // describePoll describes a file descriptor that goroutines wait for in the poller.
@@ -21,7 +22,7 @@ func (d *describer) describePoll(r *resource, out *facts.Resource) {
 	if !ok {
 		return
 	}
-	d.describeOwner(&owner, out.Poll)
+	d.describeOwner(&owner, &g, out.Poll)
 	if typ := ownerType(&owner, out.Poll); typ != "" {
 		out.Type = facts.Some(typ)
 	}
@@ -34,8 +35,8 @@ func (d *describer) pollState(p *gopoll.Poll) *facts.PollState {
 	}
 }
 
-// describeOwner says which connection a descriptor is.
-func (d *describer) describeOwner(owner *gopoll.FD, out *facts.PollState) {
+// describeOwner says which connection a descriptor is that g waits for.
+func (d *describer) describeOwner(owner *gopoll.FD, g *gort.Goroutine, out *facts.PollState) {
 	if owner.File {
 		return
 	}
@@ -46,6 +47,9 @@ func (d *describer) describeOwner(owner *gopoll.FD, out *facts.PollState) {
 	out.Network = facts.Some(n.Network)
 	out.Listening = facts.Some(n.Listening())
 	out.Local, out.Remote = d.address(&n.Local), d.address(&n.Remote)
+	if to, ok := d.poll.Connecting(g, &n); ok {
+		out.Remote = d.address(&to)
+	}
 }
 
 // address writes an address; paths of sockets are hidden by default.
@@ -98,33 +102,40 @@ func (d *describer) syscall(r *resource) *facts.SyscallState {
 	}
 	if fd, ok := call.FD(); ok {
 		out.FD = facts.Some(fd)
-		out.Target = d.target(fd)
+		out.Target = d.target(r, fd)
 	}
 	return out
 }
 
-// target says what the descriptor of a number is; nil when no file or connection
-// on the heap has it.
-func (d *describer) target(fd int64) *facts.PollState {
-	if d.files == nil {
-		d.files = d.findFiles()
-	}
-	owner, ok := d.files[fd]
-	if !ok {
+// target says what the descriptor is that a goroutine makes a system call about: the
+// file or connection whose method makes the call, or the one on the heap that has
+// the number; nil when there is neither.
+func (d *describer) target(r *resource, fd int64) *facts.PollState {
+	g, err := d.process.GoroutineAt(r.g)
+	if d.poll == nil || err != nil {
 		return nil
+	}
+	owner, ok := d.poll.CallOwner(&g, fd)
+	if !ok {
+		if d.files == nil {
+			d.files = d.findFiles()
+		}
+		if owner, ok = d.files[fd]; !ok {
+			return nil
+		}
 	}
 	out := &facts.PollState{FD: facts.Some(fd), Closing: owner.Closing}
 	if p, err := d.poll.Poll(owner.Desc); owner.Desc != 0 && err == nil {
 		out = d.pollState(&p)
 	}
-	d.describeOwner(&owner, out)
+	d.describeOwner(&owner, &g, out)
 	return out
 }
 
 // findFiles returns the open files and connections on the heap by number.
 func (d *describer) findFiles() map[int64]gopoll.FD {
 	files := map[int64]gopoll.FD{}
-	if d.in.Heap == nil || d.poll == nil {
+	if d.in.Heap == nil {
 		return files
 	}
 	types := d.in.Heap.Types
