@@ -50,6 +50,20 @@ type analysis struct {
 // those read the snapshot when they are written. When ctx ends, the parts that
 // are not done are gaps of the report.
 func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.Document, []Profile) {
+	a := begin(ctx, snap, cfg)
+	a.describeThreads()
+	a.describeScheduler()
+	a.describeGC()
+	a.describeCrash(ctx)
+	a.describeHeap(ctx)
+	a.describeWaits(ctx)
+	a.judge()
+	a.describeCompleteness()
+	return a.doc, a.profiles
+}
+
+// begin starts an analysis with what all its parts need: the target and the goroutines.
+func begin(ctx context.Context, snap *coreread.Snapshot, cfg Config) *analysis {
 	info, _ := snap.Exe.BuildInfo() // a binary without one has no modules to name
 	a := &analysis{
 		cfg:    cfg,
@@ -72,13 +86,5 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, cfg Config) (*facts.D
 		Clocks:    a.clocks,
 	})
 	a.doc.Goroutines = a.goroutines.Goroutines
-	a.describeThreads()
-	a.describeScheduler()
-	a.describeGC()
-	a.describeCrash(ctx)
-	a.describeHeap(ctx)
-	a.describeWaits(ctx)
-	a.judge()
-	a.describeCompleteness()
-	return a.doc, a.profiles
+	return a
 }
