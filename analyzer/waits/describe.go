@@ -3,6 +3,7 @@ package waits
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"postmortem/analyzer/facts"
 	"postmortem/coreread/gopoll"
@@ -48,19 +49,32 @@ type describer struct {
 	timerContexts map[image.Addr]typed // see contextReader.timers
 }
 
+// place is what the order of a resource mostly goes by, without looking at it.
+type place struct {
+	waiters int
+	kind    facts.ResourceKind
+	at      image.Addr
+	i       uint32
+}
+
 // arrange gives the resources their order and IDs.
 func (d *describer) arrange() {
-	d.order = make([]uint32, len(d.resources))
-	for i := range d.order {
-		d.order[i] = uint32(i)
+	places := make([]place, len(d.resources))
+	for i := range d.resources {
+		r := &d.resources[i]
+		places[i] = place{r.waiters, r.kind, r.at, uint32(i)}
 	}
-	slices.SortFunc(d.order, func(i, j uint32) int {
-		a, b := &d.resources[i], &d.resources[j]
-		return cmp.Or(cmp.Compare(b.waiters, a.waiters), cmp.Compare(a.kind, b.kind), cmp.Compare(a.at, b.at),
-			cmp.Compare(a.label, b.label), cmp.Compare(a.goroutine, b.goroutine))
+	slices.SortFunc(places, func(a, b place) int {
+		if c := cmp.Or(cmp.Compare(b.waiters, a.waiters), strings.Compare(string(a.kind), string(b.kind)), cmp.Compare(a.at, b.at)); c != 0 {
+			return c
+		}
+		r, s := &d.resources[a.i], &d.resources[b.i]
+		return cmp.Or(strings.Compare(r.label, s.label), cmp.Compare(r.goroutine, s.goroutine))
 	})
-	for n, i := range d.order {
-		d.ids[i] = n + 1
+	d.order = make([]uint32, len(places))
+	for n, p := range places {
+		d.order[n] = p.i
+		d.ids[p.i] = n + 1
 	}
 	d.owners = make([]uint32, len(d.graph.modes))
 	for i := range d.resources {

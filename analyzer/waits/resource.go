@@ -62,28 +62,20 @@ var kinds = map[gosync.Kind]facts.ResourceKind{
 // number returns the index of a goroutine in the list; false for one that is not there.
 // Most look-ups are of goroutines that follow each other.
 func (b *book) number(id uint64) (uint32, bool) {
-	list := b.in.Goroutines.List
-	if next := b.last + 1; int(next) < len(list) && list[next].ID == int64(id) {
+	if next := b.last + 1; int(next) < len(b.goids) && b.goids[next] == int64(id) {
 		b.last = next
 		return next, true
 	}
-	low, high := 0, len(list)
-	for low < high {
-		if middle := (low + high) / 2; list[middle].ID < int64(id) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	if low == len(list) || list[low].ID != int64(id) {
+	i, ok := slices.BinarySearch(b.goids, int64(id))
+	if !ok {
 		return 0, false
 	}
-	b.last = uint32(low)
+	b.last = uint32(i)
 	return b.last, true
 }
 
 // id returns the id of a goroutine by its index.
-func (b *book) id(goroutine uint32) int64 { return b.in.Goroutines.List[goroutine].ID }
+func (b *book) id(goroutine uint32) int64 { return b.goids[goroutine] }
 
 // resource returns the number of the resource with the key.
 func (b *book) resource(k key, goroutine uint32, g image.Addr) uint32 {

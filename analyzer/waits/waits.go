@@ -65,8 +65,9 @@ type book struct {
 	byAddress map[image.Addr]uint32 // resources without a label, most of them
 	byKey     map[key]uint32        // the others
 	edges     []edge
-	entered   []bool // by index of the goroutine in Goroutines.List
-	last      uint32 // index of the goroutine that was looked up last
+	goids     []int64 // of Goroutines.List, side by side
+	entered   []bool  // by index of the goroutine in Goroutines.List
+	last      uint32  // index of the goroutine that was looked up last
 	names     *namer
 	leaks     *facts.Leaks
 
@@ -75,11 +76,16 @@ type book struct {
 }
 
 func newBook(in Input) *book {
-	return &book{
-		in: in, process: in.Snapshot.Runtime, byAddress: map[image.Addr]uint32{}, byKey: map[key]uint32{},
-		edges: make([]edge, 0, len(in.Goroutines.List)), entered: make([]bool, len(in.Goroutines.List)),
+	n := len(in.Goroutines.List)
+	b := &book{
+		in: in, process: in.Snapshot.Runtime, byAddress: make(map[image.Addr]uint32, n/2), byKey: map[key]uint32{},
+		resources: make([]resource, 0, n/2), edges: make([]edge, 0, n), goids: make([]int64, n), entered: make([]bool, n),
 		names: newNamer(in),
 	}
+	for i := range b.goids {
+		b.goids[i] = in.Goroutines.List[i].ID
+	}
+	return b
 }
 
 // read enters what goroutines wait for.
