@@ -39,7 +39,6 @@ type flow struct {
 	indirect []indirectCall
 	depth    int  // calls below that are looked into
 	lost     bool // the analysis was given up: nothing is known
-	locking  bool // the function takes or gives back locks
 }
 
 // indirectCall is a call through an address.

@@ -5,10 +5,10 @@ import "postmortem/coreread/image"
 // reg is a general register by the machine's own number; noReg is none.
 type reg uint8
 
-const (
-	noReg   reg = 0xff
-	maxRegs     = 32
-)
+const noReg reg = 0xff
+
+// maxRegs is how many there are at most.
+const maxRegs = 32
 
 // opcode is what an instruction means to the search for locks. Whatever has no
 // meaning here is opOther, and only what it overwrites counts.

@@ -11,21 +11,24 @@ import (
 	"postmortem/analyzer/typing"
 	"postmortem/coreread/goheap"
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
-// referrers is what leads to some objects by one step.
+// referrers is what leads to some places on the heap by one step: channels, and
+// locks that no type tells the place of.
 type referrers struct {
-	heap  map[goheap.Object]*references
-	exact map[image.Addr]goheap.Object // where the objects begin
+	at map[image.Addr]*references
+	of map[goheap.Object][]*references // several locks can share a block
 }
 
-// references is what leads to one object.
+// references is what leads to one place.
 type references struct {
-	object     goheap.Object
-	goroutines []uint64 // ids, of those with a reference on their stacks; ascending
-	variables  []uint32 // indices of holders in Roots.Holders
-	slots      []uint32 // of variables, the first of each, in Roots.Slots
-	locals     []uint32 // of stacks, some that functions of the program have
+	at         image.Addr
+	object     goheap.Object // that it is in
+	goroutines []uint64      // ids, of those with a reference on their stacks; ascending
+	variables  []uint32      // indices of holders in Roots.Holders
+	slots      []uint32      // of variables, the first of each, in Roots.Slots
+	locals     []uint32      // of stacks, some that functions of the program have
 	objects    []goheap.Object
 }
 
@@ -39,19 +42,19 @@ const (
 // findReferrers looks for what refers to the objects at the addresses: one pass
 // over the roots, one over the edges of the heap.
 func (n *namer) findReferrers(at []image.Addr) *referrers {
-	r := &referrers{heap: map[goheap.Object]*references{}, exact: map[image.Addr]goheap.Object{}}
+	r := &referrers{at: map[image.Addr]*references{}, of: map[goheap.Object][]*references{}}
 	if n.heap == nil {
 		return r
 	}
 	wanted := make([]uint64, (n.heap.Heap.Objects()+63)/64)
 	for _, a := range at {
-		if o, _, ok := n.heap.Heap.Find(a); ok {
-			r.heap[o] = &references{object: o}
-			r.exact[a] = o
+		if o, _, ok := n.heap.Heap.Find(a); ok && r.at[a] == nil {
+			refs := &references{at: a, object: o}
+			r.at[a], r.of[o] = refs, append(r.of[o], refs)
 			wanted[o/64] |= 1 << (o % 64)
 		}
 	}
-	if len(r.heap) > 0 {
+	if len(r.at) > 0 {
 		r.searchRoots(n)
 		r.searchHeap(n.heap, wanted)
 	}
@@ -65,12 +68,11 @@ func (r *referrers) searchRoots(n *namer) {
 	slots := g.Roots.Slots
 	for i := range slots {
 		s := &slots[i]
-		o, ok := r.exact[s.Value]
-		if !ok {
+		refs := r.at[s.Value]
+		if refs == nil {
 			continue
 		}
 		h := &g.Roots.Holders[s.Holder]
-		refs := r.heap[o]
 		switch h.Kind {
 		case graph.Goroutine:
 			if l := len(refs.goroutines); l == 0 || refs.goroutines[l-1] != h.ID {
@@ -103,22 +105,17 @@ func (r *referrers) searchHeap(h *heap.Analysis, wanted []uint64) {
 			if w >= objects || wanted[w/64]&(1<<(w%64)) == 0 || own[h.Types.Of[v]] || !h.Doms.Reached(v) {
 				continue
 			}
-			refs := r.heap[goheap.Object(w)]
-			if l := len(refs.objects); l < objectsKept && (l == 0 || refs.objects[l-1] != goheap.Object(v)) {
-				refs.objects = append(refs.objects, goheap.Object(v))
+			for _, refs := range r.of[goheap.Object(w)] {
+				if l := len(refs.objects); l < objectsKept && (l == 0 || refs.objects[l-1] != goheap.Object(v)) {
+					refs.objects = append(refs.objects, goheap.Object(v))
+				}
 			}
 		}
 	}
 }
 
-// of returns what leads to the object at an address; nil when nothing is known of it.
-func (r *referrers) of(at image.Addr) *references {
-	o, ok := r.exact[at]
-	if !ok {
-		return nil
-	}
-	return r.heap[o]
-}
+// to returns what leads to a place; nil when nothing is known of it.
+func (r *referrers) to(at image.Addr) *references { return r.at[at] }
 
 // referrerFacts lists the goroutines and variables that lead to a channel, without the
 // goroutines that wait for it.
@@ -172,7 +169,7 @@ func (n *namer) byReference(refs *references) (string, bool) {
 func (n *namer) byObject(refs *references) (string, bool) {
 	captured := ""
 	for _, o := range refs.objects {
-		off, ok := n.offsetTo(o, refs.object)
+		off, ok := n.offsetTo(o, refs)
 		if !ok {
 			continue
 		}
@@ -188,16 +185,20 @@ func (n *namer) byObject(refs *references) (string, bool) {
 	return captured, captured != ""
 }
 
-// offsetTo returns where an object first refers to another one.
-func (n *namer) offsetTo(o, target goheap.Object) (off uint64, ok bool) {
+// offsetTo returns where an object first refers to a place. A pointer to another part
+// of the object that the place is in will do, unless that is a block which small
+// values share: what leads to one of them has nothing to do with its neighbours.
+func (n *namer) offsetTo(o goheap.Object, refs *references) (off uint64, ok bool) {
 	h := n.heap.Heap
 	memory := h.Memory(o)
+	span := h.SpanOf(refs.object)
+	shared := span.NoScan && 2*int(span.Class)+1 == layout.TinySpanClass
 	h.EachPointer(o, func(at uint64) bool {
 		if at+8 > uint64(len(memory)) {
 			return false
 		}
-		value := n.process.Image.ByteOrder().Uint64(memory[at:])
-		off, ok = at, h.FindObject(image.Addr(value)) == target
+		value := image.Addr(n.process.Image.ByteOrder().Uint64(memory[at:]))
+		off, ok = at, value == refs.at || !shared && h.FindObject(value) == refs.object
 		return !ok
 	})
 	return off, ok

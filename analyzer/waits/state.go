@@ -52,7 +52,7 @@ func (d *describer) resourceFacts(i uint32) facts.Resource {
 func (d *describer) name(at image.Addr, typ string, out *facts.Resource) {
 	name, ok := d.names.place(at, typ)
 	if !ok {
-		name, ok = d.names.byReference(d.referrers.of(at))
+		name, ok = d.names.byReference(d.referrers.to(at))
 	}
 	out.Name = facts.Maybe[string]{V: name, Known: ok}
 }
@@ -63,7 +63,7 @@ const atomicValue = ".v"
 // describeChannel describes a channel, what leads to it, and the context that it is of.
 func (d *describer) describeChannel(i uint32, out *facts.Resource) {
 	at := d.resources[i].at
-	refs := d.referrers.of(at)
+	refs := d.referrers.to(at)
 	if name, ok := d.names.byReference(refs); ok {
 		out.Name = facts.Some(strings.TrimSuffix(name, atomicValue))
 	}
