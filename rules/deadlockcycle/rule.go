@@ -70,7 +70,7 @@ func cycle(doc *facts.Document, c *facts.WaitCycle, i int) facts.Finding {
 		rule.OnCall("a restart clears it until the same two paths meet again; other replicas are sick when their goroutine profile has the same pile"),
 		rule.Developer(advice(doc, c)),
 	}
-	if c.Confidence != facts.ConfidenceProven {
+	if c.Confidence != facts.ConfidenceProven && locks(doc, c) {
 		f.Unknowns = []facts.Unknown{{What: "who holds the locks for certain: a Go lock has no owner, so holders are inferred from frames and deferred calls",
 			WouldTell: "the code at the places above, or a build with -race and the same load"}}
 	}
@@ -141,6 +141,10 @@ func holds(r *facts.Resource, h *facts.Holder, at int) facts.Evidence {
 	}
 	if len(h.Evidence) > 0 {
 		text += ": " + h.Evidence[0]
+	}
+	if !rule.IsLock(r) {
+		text = strings.Replace(text, " holds ", " is at the other end of ", 1)
+		return facts.Evidence{Kind: "wait", Text: text, Ref: rule.ResourceRef(at)}
 	}
 	return facts.Evidence{Kind: "lock", Text: text, Ref: rule.ResourceRef(at)}
 }

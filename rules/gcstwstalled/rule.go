@@ -76,11 +76,13 @@ func stalled(doc *facts.Document, w wait) []facts.Finding {
 	case ran >= stalledNS && killed && w.deadly:
 		f.Severity = facts.SeverityCritical
 	case ran >= stalledNS:
-	case killed: // whoever killed it found that it hung
-		f.Confidence = facts.ConfidencePossible
-	case doc.Crash != nil && doc.Crash.Kind == facts.CrashSnapshot:
-		// The runtime's clocks stand still with it, so that a stall can look this short.
+	case killed, doc.Crash != nil && doc.Crash.Kind == facts.CrashSnapshot:
+		// Every collection stops the world, and a signal can come in that moment. But the
+		// runtime's clocks stand still with it, so that a stall can look this short.
 		f.Severity, f.Confidence = facts.SeverityInfo, facts.ConfidencePossible
+		if killed && w.deadly {
+			f.Severity = facts.SeverityWarning
+		}
 	default:
 		return nil
 	}
@@ -125,13 +127,14 @@ type holder struct {
 func (h holder) ran() int64 { return h.RunsAtLeastNS.V }
 
 // holders are what is waited for, except for the goroutine that the process
-// died on: that was stopped by its death.
+// died on, which was stopped by its death, and for processors that no thread has:
+// nothing runs there that could refuse to stop.
 func holders(doc *facts.Document, waiting []facts.NotStopped) []holder {
 	var out []holder
 	dying := doc.Crash != nil && doc.Crash.Goroutine.Known && !rule.SentFromOutside(doc.Crash)
 	for i := range waiting {
 		h := holder{&waiting[i], i}
-		if dying && h.Goroutine == doc.Crash.Goroutine {
+		if dying && h.Goroutine == doc.Crash.Goroutine || !h.Goroutine.Known && !h.Thread.Known {
 			continue
 		}
 		out = append(out, h)

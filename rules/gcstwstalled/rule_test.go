@@ -39,7 +39,7 @@ func TestFiresOnLivingProcess(t *testing.T) {
 // TestFiresWithoutTime: whoever ended the process found that it hung.
 func TestFiresWithoutTime(t *testing.T) {
 	f := ruletest.Fires(t, gcstwstalled.Rule, stalled(facts.Maybe[int64]{}, facts.CrashAbortRequest))
-	ruletest.Is(t, f, facts.SeverityError, facts.ConfidencePossible)
+	ruletest.Is(t, f, facts.SeverityWarning, facts.ConfidencePossible)
 }
 
 // TestFiresOnBarrier: the collection stands still, the program does not.

@@ -115,8 +115,11 @@ func (l *leak) finding(doc *facts.Document) facts.Finding {
 		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "heap", Text: "reached only from " + rule.Line(first.Path[0], 200), Ref: ref + "/path"})
 	}
 	if of := rule.Group(doc, first.Group); of != nil {
-		if strings.Contains(of.WaitReason.V, "(nil chan)") {
+		switch {
+		case strings.Contains(of.WaitReason.V, "(nil chan)"):
 			f.DependsOn = []string{"nil-channel"}
+		case inCycle(doc, first):
+			f.DependsOn = []string{"deadlock-cycle"}
 		}
 		text := rule.State(of)
 		if l.where != "" {
@@ -134,6 +137,13 @@ func (l *leak) finding(doc *facts.Document) facts.Finding {
 	f.NextSteps = l.steps(doc)
 	f.Unknowns = l.unknowns(doc)
 	return f
+}
+
+// inCycle reports whether the first goroutine of a leak waits in a deadlock.
+func inCycle(doc *facts.Document, g *facts.LeakGroup) bool {
+	return len(g.GoidRanges) > 0 && slices.ContainsFunc(doc.Waits.Cycles, func(c facts.WaitCycle) bool {
+		return slices.ContainsFunc(c.Knot, func(r [2]int64) bool { return r[0] <= g.GoidRanges[0][0] && g.GoidRanges[0][0] <= r[1] })
+	})
 }
 
 func are(n int) string {
@@ -170,11 +180,43 @@ func (l *leak) steps(doc *facts.Document) []facts.NextStep {
 		perHour := float64(l.count) / (float64(up.V) / 3600e9)
 		onCall = fmt.Sprintf("a restart frees what they keep; on average %s more leaked each hour", rule.Count(int64(perHour)))
 	}
-	ask := "who should have ended this wait, and on which path did it return without? Wait in a select that also ends with a context"
-	if of := rule.Group(doc, l.groups[0].Group); of != nil && of.CreatedBy != nil {
-		ask = "what ends the goroutine that " + rule.AtSite(of.CreatedBy) + " starts, when the other side returns early? A select with ctx.Done(), or room for one value in the channel, lets it go"
+	return []facts.NextStep{rule.OnCall(onCall), rule.Developer(l.ask(doc))}
+}
+
+// timer is the timer that the first of the goroutines waits for; nil when none is known.
+func (l *leak) timer(doc *facts.Document) *facts.TimerState {
+	if len(l.groups[0].GoidRanges) == 0 {
+		return nil
 	}
-	return []facts.NextStep{rule.OnCall(onCall), rule.Developer(ask)}
+	return rule.Timer(doc, l.groups[0].GoidRanges[0][0])
+}
+
+// ask is what the other side of the wait should have done.
+func (l *leak) ask(doc *facts.Document) string {
+	of := rule.Group(doc, l.groups[0].Group)
+	if of == nil {
+		return "who should have ended this wait, and on which path did it return without?"
+	}
+	what := "this goroutine"
+	if of.CreatedBy != nil {
+		what = "the goroutine that " + rule.AtSite(of.CreatedBy) + " starts"
+	}
+	if t := l.timer(doc); t != nil && t.Stopped {
+		return "what ends " + what + " when its timer is stopped? Stop does not close the channel: wait in a select that also ends with a context"
+	}
+	switch reason := of.WaitReason.V; {
+	case strings.HasPrefix(reason, "select (no cases)"):
+		return "should " + what + " ever end? select {} never does"
+	case strings.HasPrefix(reason, "chan send"):
+		return "what ends " + what + " when the receiver returns early? A select with ctx.Done(), or room for one value in the channel, lets it go"
+	case strings.HasPrefix(reason, "chan receive"):
+		return "what ends " + what + " when the sender returns early? Close the channel with defer where values are sent, or wait in a select with ctx.Done()"
+	case strings.HasPrefix(reason, "select"):
+		return "what ends " + what + " when the others return early? One case should be ctx.Done()"
+	case strings.HasPrefix(reason, "sync."), strings.HasPrefix(reason, "semacquire"):
+		return "on which path does the other side return without Unlock, Done or Signal, before " + what + " is woken? defer covers all of them"
+	}
+	return "who should have ended the wait of " + what + ", and on which path did it return without?"
 }
 
 func (l *leak) unknowns(doc *facts.Document) []facts.Unknown {

@@ -129,10 +129,11 @@ func reachedBy(s *facts.Suspect) string {
 }
 
 // place is what the objects pile up in: a variable, or the last field or type with a
-// name on the way there. A goroutine at the start of it only happens to lead there.
+// name on the way there. What is no variable at the start of it only happens to lead there.
 func place(s *facts.Suspect) string {
-	if !strings.HasPrefix(s.Path[0], "goroutine ") && !strings.HasPrefix(s.Path[0], "goroutines ") {
-		return s.Path[0]
+	if first := s.Path[0]; !strings.HasPrefix(first, "goroutine ") && !strings.HasPrefix(first, "goroutines ") &&
+		first != "finalizers and cleanups" && first != "the runtime" && first != "several roots" {
+		return first
 	}
 	for i := len(s.Path) - 1; i > 0; i-- {
 		if step := s.Path[i]; !strings.HasPrefix(step, "[") && !strings.HasPrefix(step, "map[") && step != "?" {

@@ -23,6 +23,9 @@ var Rule = &rule.Rule{
 	Check:    check,
 }
 
+// shortNS is how soon, in ns, a timer fires that is no reason to worry.
+const shortNS = 1e9
+
 // blocking are what a holder can wait for, as words; locks are the subject of
 // deadlock-cycle.
 var blocking = map[facts.Quadrant]string{
@@ -52,6 +55,11 @@ func held(doc *facts.Document, r *facts.Resource, i int, h *facts.Holder, g *fac
 	if r.WaiterCount >= rule.Pile {
 		f.Severity = facts.SeverityError
 	}
+	leaked, timer := rule.Leaked(doc, h.Goroutine), rule.Timer(doc, h.Goroutine)
+	soon := timer != nil && timer.FiresInNS.Known && timer.FiresInNS.V < shortNS
+	if soon && r.WaiterCount < rule.Pile {
+		f.Severity = facts.SeverityInfo
+	}
 	name, who := rule.Called(r), rule.Goid(h.Goroutine)
 	f.Title = rule.Line(fmt.Sprintf("%s holds %s while it waits for %s, %s behind it", who, name, blocking[g.Quadrant], rule.Count(r.WaiterCount)), rule.TitleCap)
 	f.Summary = fmt.Sprintf("%s holds %s and is in %s; %s cannot go on before that ends.", who, name, rule.Stands(doc, h.Goroutine), rule.Plural(r.WaiterCount, "goroutine"))
@@ -65,8 +73,17 @@ func held(doc *facts.Document, r *facts.Resource, i int, h *facts.Holder, g *fac
 	if len(h.Evidence) > 0 {
 		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "lock", Text: who + ": " + h.Evidence[0], Ref: rule.ResourceRef(i) + "/holders"})
 	}
+	onCall := "look at what it waits for: when that answers again, the queue drains by itself"
+	switch {
+	case leaked:
+		f.DependsOn = []string{"goroutine-leak"}
+		f.Summary = fmt.Sprintf("%s holds %s and is in %s, which never ends; nor can %s behind it go on.", who, name, rule.Stands(doc, h.Goroutine), rule.Plural(r.WaiterCount, "goroutine"))
+		onCall = "only a restart frees the lock: nothing will wake who holds it"
+	case timer != nil && timer.FiresInNS.Known:
+		onCall = "the queue drains by itself once the timer has fired, in " + rule.Duration(max(timer.FiresInNS.V, 0))
+	}
 	f.NextSteps = []facts.NextStep{
-		rule.OnCall("look at what it waits for: when that answers again, the queue drains by itself"),
+		rule.OnCall(onCall),
 		rule.Developer("copy what is needed and unlock before waiting, or give the wait a deadline"),
 	}
 	return f

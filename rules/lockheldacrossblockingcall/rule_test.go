@@ -33,3 +33,28 @@ func TestClearWhenItRunsOrIsAGuess(t *testing.T) {
 	ruletest.Clear(t, Rule, ruletest.Deadlocked())
 	ruletest.Clear(t, Rule, ruletest.Waiting())
 }
+
+func TestFiresOnAHolderThatIsLeaked(t *testing.T) {
+	doc := slow(facts.QuadrantChannel, 2, facts.ConfidenceProven)
+	holder := doc.Waits.Resources[len(doc.Waits.Resources)-1].Holders[0].Goroutine
+	doc.Waits.Leaks.Groups = []facts.LeakGroup{{Verdict: facts.ConfidenceProven, Count: 1, GoidRanges: [][2]int64{{holder, holder}}}}
+	f := ruletest.Fires(t, Rule, doc)
+	ruletest.Says(t, f, "which never ends", "only a restart frees the lock", "goroutine-leak")
+}
+
+func TestFiresOnAShortSleep(t *testing.T) {
+	doc := slow(facts.QuadrantTimer, 3, facts.ConfidenceProven)
+	holder := doc.Waits.Resources[len(doc.Waits.Resources)-1].Holders[0].Goroutine
+	ruletest.AddResource(doc, facts.Resource{Kind: facts.ResourceSleep, WaiterCount: 1, Holders: []facts.Holder{}, Timer: &facts.TimerState{FiresInNS: facts.Some[int64](1e6)}}, facts.OpSleep)
+	doc.Waits.Edges = append(doc.Waits.Edges, facts.WaitEdge{Goroutine: holder, Resource: len(doc.Waits.Resources), Op: facts.OpSleep})
+	f := ruletest.Fires(t, Rule, doc)
+	ruletest.Is(t, f, facts.SeverityInfo, facts.ConfidenceProven)
+	ruletest.Says(t, f, "once the timer has fired, in 1ms")
+}
+
+func TestFiresOnAOnce(t *testing.T) {
+	doc := slow(facts.QuadrantNetpoll, 25, facts.ConfidenceProven)
+	r := &doc.Waits.Resources[len(doc.Waits.Resources)-1]
+	r.Kind, r.Name = facts.ResourceOnce, facts.Some("main.config.once")
+	ruletest.Says(t, ruletest.Fires(t, Rule, doc), "holds main.config.once while it waits for the network")
+}

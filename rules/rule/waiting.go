@@ -24,15 +24,55 @@ func Resource(doc *facts.Document, id int) (*facts.Resource, int) {
 // ResourceRef is the JSON Pointer of the resource at a place of the list.
 func ResourceRef(i int) string { return fmt.Sprintf("/waits/resources/%d", i) }
 
-// IsLock reports whether a resource is a sync.Mutex or sync.RWMutex.
+// IsLock reports whether a resource is one that a goroutine holds: a sync.Mutex, a
+// sync.RWMutex, or the lock of a sync.Once while its function runs.
 func IsLock(r *facts.Resource) bool {
-	return r.Kind == facts.ResourceMutex || r.Kind == facts.ResourceRWMutex
+	return r.Kind == facts.ResourceMutex || r.Kind == facts.ResourceRWMutex || r.Kind == facts.ResourceOnce
+}
+
+// Leaked reports whether it is proven that nothing will ever wake a goroutine.
+func Leaked(doc *facts.Document, goroutine int64) bool {
+	if doc.Waits == nil || doc.Waits.Leaks == nil {
+		return false
+	}
+	return slices.ContainsFunc(doc.Waits.Leaks.Groups, func(g facts.LeakGroup) bool {
+		return g.Verdict == facts.ConfidenceProven && in(g.GoidRanges, goroutine)
+	})
+}
+
+func in(ranges [][2]int64, id int64) bool {
+	return slices.ContainsFunc(ranges, func(r [2]int64) bool { return r[0] <= id && id <= r[1] })
+}
+
+// Timer is what a goroutine waits for that a timer ends; nil when none does, or when
+// it waits for other things as well.
+func Timer(doc *facts.Document, goroutine int64) *facts.TimerState {
+	var found *facts.TimerState
+	n := 0
+	for _, e := range doc.Waits.Edges {
+		if e.Goroutine != goroutine {
+			continue
+		}
+		n++
+		if r, _ := Resource(doc, e.Resource); r != nil && r.Timer != nil {
+			found = r.Timer
+		} else if r != nil && r.Channel != nil {
+			found = r.Channel.Timer
+		}
+	}
+	if n != 1 {
+		return nil
+	}
+	return found
 }
 
 // Called is a resource as a sentence names it: "main.Store.mu", "chan main.Job at
 // 0xc000012345".
 func Called(r *facts.Resource) string {
 	name := "a " + string(r.Kind)
+	if r.Kind == facts.ResourceOnce {
+		name = "a sync.Once"
+	}
 	switch {
 	case r.Name.Known && r.Name.V != "":
 		return FuncName(r.Name.V)
