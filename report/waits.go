@@ -232,11 +232,15 @@ func quiet(r *facts.Resource) bool {
 	return r.Kind == facts.ResourceIdle || r.Name.Known && strings.HasPrefix(r.Name.V, "runtime.")
 }
 
-// alike are resources that differ in address and state only, with one waiter each.
+// alike are resources that differ in address and state only, with few waiters each.
 type alike struct {
-	first *facts.Resource
-	count int // of resources
+	first   *facts.Resource
+	count   int // of resources
+	waiters int // of all
 }
+
+// fewWaiters is how many waiters a resource has that is folded with others like it.
+const fewWaiters = 3
 
 // folded are the resources in the order of the document; those that are alike are one.
 func folded(w *facts.Waits) []*alike {
@@ -248,6 +252,13 @@ func folded(w *facts.Waits) []*alike {
 		held       bool
 		ticks      bool
 		ofAContext bool
+		remote     string // where several connections lead to it
+	}
+	remotes := make(map[string]int)
+	for i := range w.Resources {
+		if p := w.Resources[i].Poll; p != nil {
+			remotes[p.Remote.V]++
+		}
 	}
 	var out []*alike
 	known := make(map[key]*alike)
@@ -256,22 +267,26 @@ func folded(w *facts.Waits) []*alike {
 		if r.WaiterCount == 0 || quiet(r) {
 			continue
 		}
-		if r.WaiterCount > 1 {
-			out = append(out, &alike{r, 1})
+		if r.WaiterCount > fewWaiters {
+			out = append(out, &alike{r, 1, r.WaiterCount})
 			continue
 		}
 		k := key{kind: r.Kind, name: r.Name.V, typ: r.Type.V, held: len(r.Holders) > 0, ofAContext: r.Context != nil}
 		if r.Poll != nil {
 			k.listening = r.Poll.Listening.V
+			if remotes[r.Poll.Remote.V] > 1 {
+				k.remote = r.Poll.Remote.V
+			}
 		}
 		if r.Channel != nil {
-			k.senders, k.ticks = r.Channel.Senders, r.Channel.Timer != nil
+			k.senders, k.ticks = min(r.Channel.Senders, 1), r.Channel.Timer != nil
 		}
 		if same := known[k]; same != nil {
 			same.count++
+			same.waiters += r.WaiterCount
 			continue
 		}
-		known[k] = &alike{r, 1}
+		known[k] = &alike{r, 1, r.WaiterCount}
 		out = append(out, known[k])
 	}
 	return out
@@ -282,7 +297,7 @@ func (a *author) resourceTable(w *facts.Waits) (table, bool) {
 	t := table{head: []string{"waiting", "for", "state", "held by"}, right: []bool{true, false, false, false}}
 	list := folded(w)
 	slices.SortStableFunc(list, func(x, y *alike) int {
-		return cmp.Compare(y.count*y.first.WaiterCount, x.count*x.first.WaiterCount)
+		return cmp.Compare(y.waiters, x.waiters)
 	})
 	for _, like := range list[:min(shownResources, len(list))] {
 		r := like.first
@@ -293,9 +308,11 @@ func (a *author) resourceTable(w *facts.Waits) (table, bool) {
 		state := say(stateOf(r))
 		if like.count > 1 {
 			what = say(what, " and ", count(like.count-1), " more like it")
-			state = say("of the first: ", state)
+			if s := stateOf(r); s != "" {
+				state = say("of the first: ", s)
+			}
 		}
-		t.rows = append(t.rows, []text{say(count(like.count * r.WaiterCount)), what, state, a.heldBy(r)})
+		t.rows = append(t.rows, []text{say(count(like.waiters)), what, state, a.heldBy(r)})
 	}
 	if left := len(list) - shownResources; left > 0 {
 		t.rows = append(t.rows, []text{nil, say("… and ", plural(left, "more kind"), " of resources (", lit("--format json"), ")"), nil, nil})
