@@ -13,6 +13,10 @@ import (
 // arenaL2Bits on linux).
 const maxArenas = 1 << 22
 
+// endOfUser is where the kernel's half of the address space begins at the latest: on
+// amd64, a half of the arenas that can be numbered lies there.
+const endOfUser = 1 << 48
+
 // readArenas reads which arenas the allocator reserved.
 func (h *Heap) readArenas(mheap image.Addr) error {
 	c, base := h.process.Image.Cursor(), image.Addr(h.process.Layout().ArenaBaseOffset())
@@ -35,6 +39,10 @@ func (h *Heap) readArenas(mheap image.Addr) error {
 				continue
 			}
 			start := base + image.Addr(i*layout.ArenaBytes)
+			if start >= endOfUser {
+				h.gap(fmt.Sprintf("arena %d in the list of heap arenas is not in the process's memory", i), list, 0)
+				continue
+			}
 			h.Arenas = append(h.Arenas, image.Range{Start: start, End: start + layout.ArenaBytes})
 		}
 	}
