@@ -45,8 +45,7 @@ type Reader struct {
 
 	runtimeSemaphores func() []namedWords // found when first asked for
 
-	sudogs  []image.Addr
-	counted bool // sudogs is complete
+	kept *kept // nil until all waits are asked for
 }
 
 // passes is how often the records of a process's queues may be looked at: those
