@@ -31,10 +31,11 @@ type marking struct {
 type state struct {
 	marked dominator.Set
 	live   dominator.Set // by waiter
+	asleep int           // waiters that are not live
 }
 
 func (s *state) clone() state {
-	return state{marked: slices.Clone(s.marked), live: slices.Clone(s.live)}
+	return state{marked: slices.Clone(s.marked), live: slices.Clone(s.live), asleep: s.asleep}
 }
 
 // wait says that a waiter waits for an object, perhaps among others.
@@ -46,7 +47,7 @@ func newMarking(g *dominator.Graph, replaced map[uint32][]uint32, waiters []uint
 	m := &marking{
 		graph: g, replaced: replaced, replacing: dominator.NewSet(g.Nodes()),
 		waiters: waiters, waits: waits, waited: dominator.NewSet(g.Nodes()),
-		state: state{marked: dominator.NewSet(g.Nodes()), live: dominator.NewSet(len(waiters))},
+		state: state{marked: dominator.NewSet(g.Nodes()), live: dominator.NewSet(len(waiters)), asleep: len(waiters)},
 	}
 	for v := range replaced {
 		m.replacing.Add(v)
@@ -88,6 +89,7 @@ func (m *marking) wake(waiter uint32) {
 		return
 	}
 	m.live.Add(waiter)
+	m.asleep--
 	m.woken = append(m.woken, waiter)
 	m.mark(m.waiters[waiter])
 }
@@ -95,9 +97,14 @@ func (m *marking) wake(waiter uint32) {
 // patience is how many nodes are marked between two looks at the context.
 const patience = 1 << 16
 
-// run goes on until nothing is left to mark.
+// run goes on until nothing is left to mark, or no waiter is left to be woken: what
+// else can be reached is nobody's question then.
 func (m *marking) run(ctx context.Context) error {
 	for n := 0; len(m.stack) > 0; n++ {
+		if m.asleep == 0 {
+			m.stack = m.stack[:0]
+			break
+		}
 		if n%patience == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
