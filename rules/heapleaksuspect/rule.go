@@ -97,7 +97,7 @@ func short(gc *facts.GC) bool {
 func objects(s *facts.Suspect) string {
 	typ := "object of unknown type"
 	if s.Type.Known {
-		typ = s.Type.V
+		typ = rule.TypeName(s.Type.V)
 	}
 	if s.Kind == facts.SuspectDominator || s.Objects == 1 {
 		return "one " + typ
@@ -125,7 +125,7 @@ func reachedBy(s *facts.Suspect) string {
 	if len(path) > 4 {
 		path = append(append([]string{}, path[:2]...), append([]string{"…"}, path[len(path)-2:]...)...)
 	}
-	return ", reached by " + strings.Join(path, " → ")
+	return ", reached by " + rule.TypeName(strings.Join(path, " → "))
 }
 
 // place is what the objects pile up in: a variable, or the last field or type with a
@@ -145,7 +145,7 @@ func place(s *facts.Suspect) string {
 
 func ask(s *facts.Suspect) string {
 	if len(s.Path) > 0 {
-		return "what removes entries from " + place(s) + ", and is there a bound?"
+		return "what removes entries from " + rule.TypeName(place(s)) + ", and is there a bound?"
 	}
 	return "what lets go of these objects, and is there a bound?"
 }

@@ -75,9 +75,9 @@ func Called(r *facts.Resource) string {
 	}
 	switch {
 	case r.Name.Known && r.Name.V != "":
-		return FuncName(r.Name.V)
+		return TypeName(r.Name.V)
 	case r.Type.Known && r.Type.V != "":
-		name = FuncName(r.Type.V)
+		name = TypeName(r.Type.V)
 	}
 	if r.Address.Known {
 		name += fmt.Sprintf(" at %#x", uint64(r.Address.V))

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -44,6 +45,14 @@ func Percent(part, whole uint64) string {
 
 // Goid writes a goroutine's id: g17.
 func Goid(id int64) string { return units.Goroutine(id) }
+
+// importPath is an import path and what is qualified by it, in a type's name or a step
+// of a path on the heap.
+var importPath = regexp.MustCompile(`[\w.~-]+(?:/[\w.~-]+)+`)
+
+// TypeName leaves of each package in a type's name, or in a step of a path on the
+// heap, the last element of its path: map[string]storage.Family.
+func TypeName(name string) string { return importPath.ReplaceAllStringFunc(name, FuncName) }
 
 // FuncName leaves of a function's package the last element of its path.
 func FuncName(name string) string {
