@@ -5,6 +5,7 @@ package netpollpileup
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"postmortem/analyzer/facts"
 	"postmortem/rules/rule"
@@ -37,13 +38,45 @@ var asking = []string{
 
 func check(doc *facts.Document) []facts.Finding {
 	var found []facts.Finding
+	clients := clients(doc)
 	for i := range doc.Goroutines.Groups {
-		if g := &doc.Goroutines.Groups[i]; g.Count >= pile && !g.System && waits(g) {
+		if g := &doc.Goroutines.Groups[i]; g.Count-clients[g.ID] >= pile && !g.System && waits(g) {
 			found = append(found, finding(doc, g))
 		}
 	}
 	return found
 }
+
+// clients counts by group the goroutines that read from connections which the process
+// has accepted: their clients have nothing to say, and owe no answer.
+func clients(doc *facts.Document) map[int]int {
+	if doc.Waits == nil {
+		return nil
+	}
+	listening, accepted := make(map[string]bool), make(map[int]bool)
+	for _, r := range doc.Waits.Resources {
+		if r.Poll != nil && r.Poll.Listening.V && r.Poll.Local.Known {
+			listening[port(r.Poll.Local.V)] = true
+		}
+	}
+	for _, r := range doc.Waits.Resources {
+		if r.Poll != nil && !r.Poll.Listening.V && r.Poll.Local.Known && listening[port(r.Poll.Local.V)] {
+			accepted[r.ID] = true
+		}
+	}
+	of := make(map[int]int)
+	for _, e := range doc.Waits.Edges {
+		if e.Op == facts.OpRead && accepted[e.Resource] {
+			if g, _ := rule.Goroutine(doc, e.Goroutine); g != nil {
+				of[g.Group]++
+			}
+		}
+	}
+	return of
+}
+
+// port is what of an address stands behind the host.
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // waits reports whether a group waits for an answer. Connections that nobody has
 // asked anything wait without any function of the program on the stack.

@@ -28,3 +28,16 @@ func TestClearOnIdleConnections(t *testing.T) {
 	ruletest.AddGroup(doc, 200, "IO wait", facts.QuadrantNetpoll, "main.main", "internal/poll.(*FD).Accept", "main.listen")
 	ruletest.Clear(t, Rule, doc)
 }
+
+func TestClearOnClientsThatSayNothing(t *testing.T) {
+	doc := ruletest.Waiting()
+	g := ruletest.AddGroup(doc, 120, "IO wait", facts.QuadrantNetpoll, "main.listen", "internal/poll.(*FD).Read", "net.(*conn).Read", "main.handle")
+	poll := func(local string, listening bool) facts.Resource {
+		return facts.Resource{Kind: facts.ResourcePoll, Holders: []facts.Holder{}, Poll: &facts.PollState{Local: facts.Some(local), Listening: facts.Some(listening)}}
+	}
+	ruletest.AddResource(doc, poll("[::]:19126", true), facts.OpRead)
+	ruletest.AddResource(doc, poll("10.0.0.7:19126", false), facts.OpRead, g)
+	ruletest.Clear(t, Rule, doc)
+	doc.Waits.Resources[len(doc.Waits.Resources)-1].Poll.Local.V = "10.0.0.7:40001" // dialled, not accepted
+	ruletest.Fires(t, Rule, doc)
+}
