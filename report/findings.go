@@ -3,6 +3,8 @@ package report
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"postmortem/analyzer/facts"
 )
@@ -83,6 +85,15 @@ func step(s facts.NextStep) string {
 	return action
 }
 
+// capital makes words the start of a sentence; a goroutine's id and a name in code stay.
+func capital(s string) string {
+	if word, _, _ := strings.Cut(s, " "); word == "" || strings.ContainsAny(word, ".0123456789_") {
+		return s
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
 // foundUnknowns is what the leading finding could not know.
 func (a *author) foundUnknowns() []text {
 	f := a.leading()
@@ -91,11 +102,12 @@ func (a *author) foundUnknowns() []text {
 	}
 	var out []text
 	for _, u := range f.Unknowns {
-		t := say(oneLine(u.What, evidenceWidth))
-		if u.WouldTell != "" {
-			t = say(t, ": ", oneLine(u.WouldTell, evidenceWidth))
+		what := capital(oneLine(u.What, evidenceWidth))
+		if u.WouldTell == "" {
+			out = append(out, say(what, "."))
+			continue
 		}
-		out = append(out, t)
+		out = append(out, say(what, "; what would tell: ", oneLine(u.WouldTell, evidenceWidth), "."))
 	}
 	return out
 }
