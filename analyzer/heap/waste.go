@@ -14,11 +14,11 @@ import (
 // which the time was not enough, or whose types are not known, is nil.
 func (a *Analysis) waste(ctx context.Context) *facts.Waste {
 	w := &facts.Waste{}
+	duplicates := a.strings.result(ctx)
 	h := newHeaders(a)
 	if h.read(ctx); ctx.Err() != nil {
 		return w
 	}
-	duplicates := h.duplicateStrings(ctx)
 	r := newReferrers(h)
 	spare := h.spareArrays(r)
 	sparse := h.sparseMaps(r)

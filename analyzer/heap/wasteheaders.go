@@ -5,56 +5,36 @@ import (
 	"math"
 	"math/bits"
 	"reflect"
-	"sync/atomic"
 
 	"postmortem/analyzer/typing"
 	"postmortem/coreread/goheap"
 	"postmortem/coreread/gotypes"
 	"postmortem/coreread/image"
-	"postmortem/coreread/layout"
-	"postmortem/internal/bulk"
 )
 
-// headers is what one pass over all typed places finds of strings, slices and
-// maps: the reachable objects whose type is known and the program's data.
-//
-// How long a string is only its headers say, so what is known of by none of
-// these places, but by a stack only, is not seen.
+// headers is what one pass over all typed places finds of slices and maps: the
+// reachable objects whose type is known and the program's data.
 type headers struct {
 	*Analysis
 	workers  int
-	locator  *goheap.Locator
-	spans    []spanRoom
 	programs []headerProgram // by typing.Key
 	regions  *regions
 	byType   map[gotypes.ID]*headerProgram // of regions
 
-	// extents is by object without pointers: the bytes from its start on that the
-	// longest string header has which points there; of tiny blocks, see tinyExtent.
-	// 0 means none.
-	extents []uint32
 	spare   spareLimit
 	arrays  [][]goheap.Object // by job, arrays that a slice leaves much of unused, maybe repeated
 	maps    [][]sparseMap     // by job
 	layouts mapLayouts
 }
 
-// spanRoom is what a header is held against.
-type spanRoom struct {
-	bytes  uint64 // of a slot without its malloc header
-	noscan bool
-	tiny   bool // of tiny blocks
-}
-
-// headerProgram is where a value of a type has strings and slices. The zero
-// program is for types that have none.
+// headerProgram is where a value of a type has slices. The zero program is for
+// types that have none.
 type headerProgram struct {
-	unit    uint64 // bytes of one value
-	count   uint64 // how many values follow one another; 0: as many as fit
-	strings []uint64
-	slices  []sliceSlot
-	wide    gotypes.ID         // the type when it has too many places to list
-	header  *gotypes.MapLayout // of a map's header: how the map is made up
+	unit   uint64 // bytes of one value
+	count  uint64 // how many values follow one another; 0: as many as fit
+	slices []sliceSlot
+	wide   gotypes.ID         // the type when it has too many places to list
+	header *gotypes.MapLayout // of a map's header: how the map is made up
 }
 
 // sliceSlot is a slice in a value.
@@ -67,15 +47,9 @@ const (
 
 func newHeaders(a *Analysis) *headers {
 	h := &headers{
-		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), regions: newRegions(a),
-		spare: spareLimit{bytes: 1 << 10, percent: 50},
-		spans: make([]spanRoom, len(a.Heap.Spans)), extents: bulk.Make[uint32](a.Heap.Objects()),
+		Analysis: a, workers: max(a.opt.Workers, 1), regions: newRegions(a),
+		spare:    spareLimit{bytes: 1 << 10, percent: 50},
 		programs: make([]headerProgram, len(a.Types.Table)), byType: map[gotypes.ID]*headerProgram{},
-	}
-	for i := range a.Heap.Spans {
-		if s := &a.Heap.Spans[i]; s.InUse() {
-			h.spans[i] = spanRoom{bytes: s.ElemBytes - s.Header, noscan: s.NoScan, tiny: spanClass(s) == layout.TinySpanClass}
-		}
 	}
 	h.layouts.bind(a.Heap.Process(), a.universe)
 	for k := range a.Types.Table {
@@ -86,7 +60,7 @@ func newHeaders(a *Analysis) *headers {
 	return h
 }
 
-// compile finds the strings and slices of objects of a type.
+// compile finds the slices of objects of a type.
 func (h *headers) compile(e *typing.Entry) headerProgram {
 	var p headerProgram
 	switch e.Form {
@@ -101,7 +75,7 @@ func (h *headers) compile(e *typing.Entry) headerProgram {
 	return p
 }
 
-// program finds the strings and slices of one value of a type.
+// program finds the slices of one value of a type.
 func (h *headers) program(id gotypes.ID) headerProgram {
 	p := headerProgram{count: 1}
 	t := h.universe.Type(id)
@@ -119,16 +93,14 @@ func (h *headers) program(id gotypes.ID) headerProgram {
 		return p
 	}
 	for _, s := range h.universe.Slots(id) {
-		switch {
-		case s.Kind == gotypes.StringData && s.Offset+stringBytes <= p.unit:
-			p.strings = append(p.strings, s.Offset)
-		case s.Kind == gotypes.SliceData && s.Offset+sliceBytes <= p.unit:
-			if size := h.universe.Type(s.Elem).Size; size > 0 {
-				p.slices = append(p.slices, sliceSlot{s.Offset, size})
-			}
+		if s.Kind != gotypes.SliceData || s.Offset+sliceBytes > p.unit {
+			continue
+		}
+		if size := h.universe.Type(s.Elem).Size; size > 0 {
+			p.slices = append(p.slices, sliceSlot{s.Offset, size})
 		}
 	}
-	if len(p.strings)+len(p.slices) == 0 {
+	if len(p.slices) == 0 {
 		return headerProgram{}
 	}
 	return p
@@ -146,34 +118,23 @@ func (h *headers) read(ctx context.Context) {
 	for i := range h.regions.list {
 		r.region(i)
 	}
-	r.flush()
 	h.arrays[len(jobs)], r.arrays = r.arrays, nil
 	inParallel(ctx, h.workers, len(jobs), func(worker, i int) {
 		r := &readers[worker]
 		for span := jobs[i].first; span < jobs[i].end; span++ {
 			r.span(&h.Heap.Spans[span])
 		}
-		r.flush()
 		h.arrays[i], r.arrays = r.arrays, nil
 		h.maps[i], r.maps = r.maps, nil
 	})
 }
 
-// headerReader collects headers until they are many, so that the look-ups of
-// where they lead overlap.
+// headerReader is a worker's part.
 type headerReader struct {
 	*headers
 	arrays []goheap.Object
 	maps   []sparseMap
-
-	n      int
-	addrs  [headerBatch]image.Addr
-	bytes  [headerBatch]uint64
-	places [headerBatch]goheap.Place
-	near   uint32
 }
-
-const headerBatch = 512
 
 // region reads some of the program's data.
 func (r *headerReader) region(i int) {
@@ -220,18 +181,6 @@ func (r *headerReader) values(p *headerProgram, mem []byte) {
 		n = uint64(len(mem)) / p.unit
 	}
 	for ; n > 0 && uint64(len(mem)) >= p.unit; n-- {
-		for _, at := range p.strings {
-			// As string does: there are many, and a call for each takes as long as all the rest.
-			header := mem[at : at+stringBytes]
-			if n := word64(header[8:]); n != 0 {
-				if r.n == headerBatch {
-					r.flush()
-				}
-				i := r.n & (headerBatch - 1)
-				r.addrs[i], r.bytes[i] = image.Addr(word64(header)), n
-				r.n = i + 1
-			}
-		}
 		for _, s := range p.slices {
 			r.slice(mem[s.offset:s.offset+sliceBytes], s.size)
 		}
@@ -245,24 +194,13 @@ func (r *headerReader) values(p *headerProgram, mem []byte) {
 // wideValue reads a value of a type with too many places to list.
 func (r *headerReader) wideValue(p *headerProgram, mem []byte) {
 	r.universe.EachSlot(p.wide, 0, p.unit, func(s gotypes.Slot) bool {
-		switch {
-		case s.Kind == gotypes.StringData && s.Offset+stringBytes <= p.unit:
-			r.string(mem[s.Offset : s.Offset+stringBytes])
-		case s.Kind == gotypes.SliceData && s.Offset+sliceBytes <= p.unit:
+		if s.Kind == gotypes.SliceData && s.Offset+sliceBytes <= p.unit {
 			if size := r.universe.Type(s.Elem).Size; size > 0 {
 				r.slice(mem[s.Offset:s.Offset+sliceBytes], size)
 			}
 		}
 		return true
 	})
-}
-
-func (r *headerReader) string(header []byte) {
-	if r.n == headerBatch {
-		r.flush()
-	}
-	r.addrs[r.n], r.bytes[r.n] = image.Addr(word64(header)), word64(header[8:])
-	r.n++
 }
 
 // slice enters the array behind a slice that leaves so much of it unused that no
@@ -276,69 +214,4 @@ func (r *headerReader) slice(header []byte, size uint64) {
 	if o != goheap.NoObject && r.Types.Table[r.Types.Of[o]].Form == typing.Array {
 		r.arrays = append(r.arrays, o)
 	}
-}
-
-// flush enters the extents of the strings that were collected.
-func (r *headerReader) flush() {
-	n := r.n
-	r.n = 0
-	r.locator.Locate(r.addrs[:n], r.places[:n])
-	var near uint32
-	for i := range r.places[:n] {
-		// Only to have the extents near when they are needed.
-		if o := r.places[i].Object; o != goheap.NoObject {
-			near |= atomic.LoadUint32(&r.extents[o])
-		}
-	}
-	r.near = near
-	for i := range r.places[:n] {
-		p := &r.places[i]
-		if p.Object == goheap.NoObject || p.Offset < 0 {
-			continue
-		}
-		room := &r.spans[p.Span]
-		switch bytes, at := r.bytes[i], uint64(p.Offset); {
-		case bytes == 0 || !room.noscan || bytes > room.bytes || at > room.bytes-bytes:
-		case room.tiny:
-			mergeBits(&r.extents[p.Object], tinyExtent(at, bytes))
-		case at == 0 && bytes <= math.MaxUint32:
-			raise(&r.extents[p.Object], uint32(bytes))
-		}
-	}
-}
-
-// raise sets a word to a value that is larger.
-func raise(word *uint32, to uint32) {
-	for {
-		have := atomic.LoadUint32(word)
-		if have >= to || atomic.CompareAndSwapUint32(word, have, to) {
-			return
-		}
-	}
-}
-
-func mergeBits(word *uint32, set uint32) {
-	if atomic.LoadUint32(word)&set != set {
-		atomic.OrUint32(word, set)
-	}
-}
-
-// tinyExtent is n bytes of a tiny block, from byte at on, that are one string:
-// the low half has a bit for each byte, the high half for each but the last, which
-// says that the next byte is of the same string. Strings that overlap merge: they
-// are parts of one.
-func tinyExtent(at, n uint64) uint32 {
-	return uint32((1<<n-1)<<at | (1<<(n-1)-1)<<at<<16)
-}
-
-// cutTiny returns the first string of a tiny block and the rest.
-func cutTiny(extent uint32) (at, n uint64, rest uint32) {
-	at = uint64(bits.TrailingZeros32(extent))
-	n = 1 + uint64(bits.TrailingZeros32(^(extent >> 16 >> at)))
-	return at, n, extent &^ tinyExtent(at, n)
-}
-
-// tailOfTiny is what of an extent lies behind the first bytes, as if these were not there.
-func tailOfTiny(extent uint32, bytes uint) uint32 {
-	return extent&0xffff>>bytes | extent>>16>>bytes<<16
 }

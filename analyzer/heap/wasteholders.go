@@ -265,7 +265,7 @@ func (e *referred) hold(by holder) {
 // roots looks at what refers to the chosen objects from outside of the heap and
 // the typed data: stacks and the runtime's own records.
 func (r *referrers) roots() {
-	var values [headerBatch]uint64
+	var values [512]uint64
 	slots := r.Graph.Roots.Slots
 	for len(slots) > 0 {
 		n := min(len(slots), len(values))

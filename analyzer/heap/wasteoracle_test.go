@@ -3,7 +3,6 @@ package heap
 import (
 	"context"
 	"encoding/binary"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +38,7 @@ func TestWasteIsThatOfAPlainSearch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Run("extents", func(t *testing.T) { checkExtents(t, a, !strings.HasSuffix(c.Variant, "w")) })
 			t.Run("strings", func(t *testing.T) { checkStrings(t, a) })
 			t.Run("slices", func(t *testing.T) { checkSlices(t, a) })
 			t.Run("finalizers", func(t *testing.T) { checkFinalizers(t, a) })
@@ -74,73 +74,135 @@ func eachTyped(a *Analysis, visit func(s gotypes.Slot, at image.Addr)) {
 	}
 }
 
-// checkStrings holds the strings against what maps of
-// contents count.
-func checkStrings(t *testing.T, a *Analysis) {
+// header is what a string header says.
+type header struct {
+	at    image.Addr
+	bytes uint64
+}
+
+// onHeap finds the object without pointers that a string would lie in, and where.
+func (s header) onHeap(a *Analysis) (o goheap.Object, off uint64, tiny, ok bool) {
+	o, at, ok := a.Heap.Find(s.at)
+	if !ok || at < 0 || s.bytes == 0 {
+		return 0, 0, false, false
+	}
+	span := a.Heap.SpanOf(o)
+	return o, uint64(at), spanClass(span) == layout.TinySpanClass, span.NoScan && s.bytes <= span.ElemBytes-uint64(at)
+}
+
+// allHeaders are all words of the process that could be a header and the place and
+// the number of bytes of a string on the heap.
+func allHeaders(a *Analysis) map[header]bool {
 	im := a.Heap.Process().Image
-	longest := map[goheap.Object]uint64{}
-	tiny := map[goheap.Object]*[17]bool{} // which bytes are of the string of the byte before
-	starts := map[image.Addr]bool{}
-	ends := map[image.Addr]bool{}
-	eachTyped(a, func(s gotypes.Slot, at image.Addr) {
+	found := map[header]bool{}
+	for _, s := range im.Segments() {
+		mem := im.Present(image.Range{Start: s.Start, End: s.End})
+		for ; len(mem) >= stringBytes; mem = mem[8:] {
+			h := header{image.Addr(word64(mem)), word64(mem[8:])}
+			if _, _, _, ok := h.onHeap(a); ok {
+				found[h] = true
+			}
+		}
+	}
+	return found
+}
+
+// stringsOf returns the strings in an object: those that the extents tell.
+func stringsOf(a *Analysis, o goheap.Object) (all []header) {
+	e, at := a.Types.Extents[o], a.Heap.Address(o)
+	span := a.Heap.SpanOf(o)
+	if spanClass(span) != layout.TinySpanClass {
+		return []header{{at, uint64(e)}}
+	}
+	for i := 0; i < 16; i++ {
+		if e>>i&1 == 0 {
+			continue
+		}
+		n := 1
+		for ; e>>(16+i)&1 != 0; i++ {
+			n++
+		}
+		all = append(all, header{at + image.Addr(i-n+1), uint64(n)})
+	}
+	return all
+}
+
+// checkExtents holds the extents of strings against all headers in memory, and
+// against those whose type says that they are headers. With debug information
+// there are some.
+func checkExtents(t *testing.T, a *Analysis, some bool) {
+	im := a.Heap.Process().Image
+	headers := allHeaders(a)
+	begins, ends := map[image.Addr]bool{}, map[image.Addr]bool{}
+	for h := range headers {
+		begins[h.at], ends[h.at+image.Addr(h.bytes)] = true, true
+	}
+	found := 0
+	for o, e := range a.Types.Extents {
+		if e == 0 {
+			continue
+		}
+		for _, s := range stringsOf(a, goheap.Object(o)) {
+			_, _, tiny, _ := s.onHeap(a)
+			if !headers[s] && !(tiny && begins[s.at] && ends[s.at+image.Addr(s.bytes)]) {
+				t.Errorf("nothing refers to a string of %d bytes at %v", s.bytes, s.at)
+			}
+			found++
+		}
+	}
+	typed := 0
+	eachTyped(a, func(slot gotypes.Slot, at image.Addr) {
 		p, err1 := im.Addr(at)
 		n, err2 := im.Uint64(at + 8)
-		o, off, ok := a.Heap.Find(p)
-		if s.Kind != gotypes.StringData || err1 != nil || err2 != nil || n == 0 || !ok {
+		if slot.Kind != gotypes.StringData || err1 != nil || err2 != nil {
 			return
 		}
-		switch s := a.Heap.SpanOf(o); {
-		case !s.NoScan || off < 0 || n > s.ElemBytes-uint64(off):
-		case spanClass(s) == layout.TinySpanClass:
-			if tiny[o] == nil {
-				tiny[o] = new([17]bool)
-			}
-			for i := uint64(off) + 1; i < uint64(off)+n; i++ {
-				tiny[o][i] = true
-			}
-			starts[p], ends[p+image.Addr(n)] = true, true
-		case off == 0:
-			longest[o] = max(longest[o], n)
+		h := header{p, n}
+		o, off, tiny, ok := h.onHeap(a)
+		if !ok || !tiny && off != 0 {
+			return
 		}
+		typed++
+		for _, s := range stringsOf(a, o) {
+			if s.at <= h.at && s.at+image.Addr(s.bytes) >= h.at+image.Addr(h.bytes) {
+				return
+			}
+		}
+		t.Errorf("%v refers to %d bytes at %v, which are not known of", at, n, p)
 	})
+	if some && (found == 0 || typed == 0) {
+		t.Errorf("%d strings and %d headers", found, typed)
+	}
+}
+
+// checkStrings holds the strings against what a map of contents counts.
+func checkStrings(t *testing.T, a *Analysis) {
+	im := a.Heap.Process().Image
 	type copies struct{ count, bytes, most uint64 }
 	contents := map[string]*copies{}
-	add := func(p image.Addr, n, slot, smaller uint64) {
-		b, err := im.Bytes(p, n)
-		if err != nil {
-			t.Fatal(err)
+	for o := range goheap.Object(a.Heap.Objects()) {
+		span := a.Heap.SpanOf(o)
+		tiny := spanClass(span) == layout.TinySpanClass
+		if a.Types.Extents[o] == 0 || !a.Doms.Reached(uint32(o)) || !tiny && a.Types.Table[a.Types.Of[o]].Form != typing.StringData {
+			continue
 		}
-		c := contents[string(b)]
-		if c == nil {
-			c = &copies{}
-			contents[string(b)] = c
-		}
-		if n <= smaller {
-			slot = n
-		}
-		c.count++
-		c.bytes += slot
-		c.most = max(c.most, slot)
-	}
-	for o, n := range longest {
-		if a.Types.Table[a.Types.Of[o]].Form == typing.StringData {
-			add(a.Heap.Address(o), n, a.Heap.Size(o), smallerSlot(a.Heap.SpanOf(o)))
-		}
-	}
-	for o, joined := range tiny {
-		at := a.Heap.Address(o)
-		for i := range image.Addr(16) {
-			if !starts[at+i] || joined[i] {
-				continue
+		for _, s := range stringsOf(a, o) {
+			b, err := im.Bytes(s.at, s.bytes)
+			if err != nil {
+				t.Fatal(err)
 			}
-			end := i + 1
-			for joined[end] {
-				end++
+			c := contents[string(b)]
+			if c == nil {
+				c = &copies{}
+				contents[string(b)] = c
 			}
-			if !ends[at+end] {
-				t.Fatalf("no string ends at %v", at+end)
+			slot := a.Heap.Size(o)
+			if s.bytes <= smallerSlot(span) {
+				slot = s.bytes
 			}
-			add(at+i, uint64(end-i), 16, 15)
+			c.count++
+			c.bytes += slot
+			c.most = max(c.most, slot)
 		}
 	}
 	var want facts.DuplicateStrings
@@ -151,7 +213,7 @@ func checkStrings(t *testing.T, a *Analysis) {
 			want.Distinct++
 		}
 	}
-	got := a.waste(context.Background()).DuplicateStrings
+	got := a.strings.result(context.Background())
 	if got.Count != want.Count || got.Bytes != want.Bytes || got.Distinct != want.Distinct || uint64(got.TopTotal) != want.Distinct {
 		t.Errorf("%d copies of %d bytes, %d contents; a plain search finds %d, %d, %d",
 			got.Count, got.Bytes, got.Distinct, want.Count, want.Bytes, want.Distinct)
@@ -407,67 +469,6 @@ func TestReferencesUse(t *testing.T) {
 			t.Errorf("%s: uses %d of %d, unsure %v; want %d of %d, %v", test.name, e.used, e.room, e.unsure, test.used, test.room, test.unsure)
 		}
 	}
-}
-
-// TestTinyExtents puts random strings into a block: what overlaps is one, what
-// adjoins is not.
-func TestTinyExtents(t *testing.T) {
-	for range 20_000 {
-		var joined [16]bool // byte i and the next are of one string
-		var covered [17]bool
-		var extent uint32
-		for range rand.IntN(6) {
-			at := rand.IntN(16)
-			n := 1 + rand.IntN(16-at)
-			extent |= tinyExtent(uint64(at), uint64(n))
-			for i := at; i < at+n; i++ {
-				covered[i] = true
-				joined[i] = joined[i] || i+1 < at+n
-			}
-		}
-		for i := 0; i < 16; {
-			if !covered[i] {
-				i++
-				continue
-			}
-			n := 1
-			for joined[i+n-1] {
-				n++
-			}
-			if at, got, _ := cutTiny(tailOfTiny(extent, uint(i))); at != 0 || got != uint64(n) {
-				t.Fatalf("%#x: a string of %d bytes at %d from %d, want %d", extent, got, at, i, n)
-			}
-			var at, got uint64
-			rest := extent
-			if at, got, extent = cutTiny(extent); at != uint64(i) || got != uint64(n) {
-				t.Fatalf("%#x: %d bytes at %d, want %d at %d", rest, got, at, n, i)
-			}
-			i += n
-			// What was cut off must not come back.
-			for j := range i {
-				covered[j] = false
-			}
-			if extent != restOf(covered, joined, i) {
-				t.Fatalf("%#x leaves %#x", rest, extent)
-			}
-		}
-		if extent != 0 {
-			t.Fatalf("%#x is left", extent)
-		}
-	}
-}
-
-// restOf writes down the extent of what lies from a byte on.
-func restOf(covered [17]bool, joined [16]bool, from int) (extent uint32) {
-	for i := from; i < 16; i++ {
-		if covered[i] {
-			extent |= 1 << i
-		}
-		if joined[i] {
-			extent |= 1 << (16 + i)
-		}
-	}
-	return extent
 }
 
 func TestShownIsShortText(t *testing.T) {

@@ -24,10 +24,22 @@ import (
 // The strings are records of 64 bits, a hash above the place. Records are divided
 // by hash, those in one part whose hash no other has are dropped, the others
 // sorted, and strings of equal hash compared.
+//
+// Making the records takes only the types: that the root does not reach a string
+// is found out when it has a hash in common with others.
 type duplicates struct {
-	*headers
+	*Analysis
+	locator   *goheap.Locator
 	seed      maphash.Seed
 	placeBits int
+	records   [][]uint64 // by job
+}
+
+func newDuplicates(a *Analysis) *duplicates {
+	return &duplicates{
+		Analysis: a, locator: a.Heap.Locator(), seed: maphash.MakeSeed(),
+		placeBits: bits.Len64(uint64(len(a.Heap.Arenas)) * layout.ArenaBytes),
+	}
 }
 
 // placeOf returns the place of an address: its arena's index and the offset in it.
@@ -50,16 +62,15 @@ func (d *duplicates) address(record uint64) image.Addr {
 	return d.Heap.Arenas[i].Start + image.Addr(place%layout.ArenaBytes)
 }
 
-// duplicateStrings finds the strings that are there more than once.
-func (h *headers) duplicateStrings(ctx context.Context) *facts.DuplicateStrings {
-	d := &duplicates{headers: h, seed: maphash.MakeSeed()}
-	d.placeBits = bits.Len64(uint64(len(h.Heap.Arenas)) * layout.ArenaBytes)
-	parts, skip := d.partition(ctx, d.records(ctx))
-	finders := make([]duplicateFinder, h.workers)
+// result finds the strings that are there more than once.
+func (d *duplicates) result(ctx context.Context) *facts.DuplicateStrings {
+	workers := max(d.opt.Workers, 1)
+	parts, skip := d.partition(ctx, workers)
+	finders := make([]duplicateFinder, workers)
 	for i := range finders {
 		finders[i] = duplicateFinder{duplicates: d, skip: skip}
 	}
-	inParallel(ctx, h.workers, len(parts), func(worker, i int) { finders[worker].find(parts[i]) })
+	inParallel(ctx, workers, len(parts), func(worker, i int) { finders[worker].find(parts[i]) })
 	doc := &facts.DuplicateStrings{Top: []facts.DuplicateString{}}
 	var all []duplicate
 	for i := range finders {
@@ -73,7 +84,7 @@ func (h *headers) duplicateStrings(ctx context.Context) *facts.DuplicateStrings 
 	doc.TopTotal = int(doc.Distinct)
 	for i := range all {
 		s := facts.DuplicateString{Count: all[i].count, Bytes: all[i].bytes, Length: all[i].length}
-		if h.opt.ShowValues {
+		if d.opt.ShowValues {
 			s.Value = facts.Some(shown(all[i].text))
 		}
 		doc.Top = append(doc.Top, s)
@@ -81,31 +92,32 @@ func (h *headers) duplicateStrings(ctx context.Context) *facts.DuplicateStrings 
 	return doc
 }
 
-// records makes the records of all strings, by job.
-func (d *duplicates) records(ctx context.Context) [][]uint64 {
+// read makes the records of all strings.
+func (d *duplicates) read(ctx context.Context) {
 	jobs := spanJobs(d.Heap)
-	records := make([][]uint64, len(jobs))
-	scratch := make([][]uint64, d.workers)
-	inParallel(ctx, d.workers, len(jobs), func(worker, i int) {
-		list := scratch[worker][:0]
-		for span := jobs[i].first; span < jobs[i].end; span++ {
-			if d.spans[span].noscan {
-				list = d.span(list, &d.Heap.Spans[span], d.spans[span].tiny)
+	d.records = make([][]uint64, len(jobs))
+	var list []uint64
+	for i, job := range jobs {
+		if ctx.Err() != nil {
+			return
+		}
+		list = list[:0]
+		for span := job.first; span < job.end; span++ {
+			if s := &d.Heap.Spans[span]; s.NoScan && s.Count > 0 {
+				list = d.span(list, s)
 			}
 		}
-		scratch[worker] = list
-		records[i] = slices.Clone(list)
-	})
-	return records
+		d.records[i] = slices.Clone(list)
+	}
 }
 
 // span appends the records of a span's strings.
-func (d *duplicates) span(list []uint64, s *goheap.Span, tiny bool) []uint64 {
-	start := d.placeOf(s.Start)
+func (d *duplicates) span(list []uint64, s *goheap.Span) []uint64 {
+	start, tiny := d.placeOf(s.Start), spanClass(s) == layout.TinySpanClass
 	for w := range s.AllocatedWords() {
 		allocated, o := d.Heap.Allocated(s, w)
 		for ; allocated != 0; allocated &= allocated - 1 {
-			extent := d.extents[o]
+			extent := d.Types.Extents[o]
 			if o++; extent == 0 {
 				continue
 			}
@@ -116,7 +128,7 @@ func (d *duplicates) span(list []uint64, s *goheap.Span, tiny bool) []uint64 {
 			case tiny:
 				for rest := extent; rest != 0; {
 					var at, n uint64
-					at, n, rest = cutTiny(rest)
+					at, n, rest = rest.CutTiny()
 					list = append(list, d.record(mem[at:at+n], start+slot*s.ElemBytes+at))
 				}
 			case d.Types.Table[d.Types.Of[o-1]].Form == typing.StringData:
@@ -136,18 +148,18 @@ func (d *duplicates) record(content []byte, place uint64) uint64 {
 func partBits(n int) int { return min(bits.Len(uint(n/4096)), 14) }
 
 // partition divides the records by the first bits of their hashes.
-func (d *duplicates) partition(ctx context.Context, records [][]uint64) (parts [][]uint64, skip int) {
+func (d *duplicates) partition(ctx context.Context, workers int) (parts [][]uint64, skip int) {
 	n := 0
-	for _, list := range records {
+	for _, list := range d.records {
 		n += len(list)
 	}
 	skip = partBits(n)
 	// Each worker has a run of the lists, and of each part a place to write to.
-	next := make([][]int, d.workers)
+	next := make([][]int, workers)
 	run := func(worker int) [][]uint64 {
-		return records[worker*len(records)/d.workers : (worker+1)*len(records)/d.workers]
+		return d.records[worker*len(d.records)/workers : (worker+1)*len(d.records)/workers]
 	}
-	inParallel(ctx, d.workers, d.workers, func(_, i int) {
+	inParallel(ctx, workers, workers, func(_, i int) {
 		next[i] = make([]int, 1<<skip)
 		for _, list := range run(i) {
 			for _, r := range list {
@@ -168,7 +180,7 @@ func (d *duplicates) partition(ctx context.Context, records [][]uint64) (parts [
 		}
 		parts[p] = all[first:at]
 	}
-	inParallel(ctx, d.workers, d.workers, func(_, i int) {
+	inParallel(ctx, workers, workers, func(_, i int) {
 		for _, list := range run(i) {
 			for _, r := range list {
 				p := r >> (64 - skip)
@@ -198,7 +210,7 @@ type texts struct {
 }
 
 // texts finds the strings of at most textBatch records, so that waiting for the
-// memory of many of them overlaps. In a damaged heap some are empty.
+// memory of many of them overlaps. Those that are not reached are empty.
 func (d *duplicates) texts(records []uint64, t *texts) []text {
 	for i, r := range records {
 		t.addrs[i] = d.address(r)
@@ -217,12 +229,12 @@ func (d *duplicates) texts(records []uint64, t *texts) []text {
 
 // text returns the string at a place.
 func (d *duplicates) text(p *goheap.Place) text {
-	if p.Object == goheap.NoObject || p.Offset < 0 {
+	if p.Object == goheap.NoObject || p.Offset < 0 || !d.Doms.Reached(uint32(p.Object)) {
 		return text{}
 	}
-	s, n := &d.Heap.Spans[p.Span], uint64(d.extents[p.Object])
-	if d.spans[p.Span].tiny {
-		_, n, _ = cutTiny(tailOfTiny(uint32(n), uint(p.Offset)))
+	s, n := &d.Heap.Spans[p.Span], uint64(d.Types.Extents[p.Object])
+	if spanClass(s) == layout.TinySpanClass {
+		_, n, _ = d.Types.Extents[p.Object].TinyFrom(uint(p.Offset)).CutTiny()
 	}
 	mem := s.Value(p.Slot)
 	if off := uint64(p.Offset); off > uint64(len(mem)) || n > uint64(len(mem))-off {
@@ -305,6 +317,7 @@ func (f *duplicateFinder) compare(records []uint64) {
 		for i, t := range f.duplicates.texts(batch, &f.texts) {
 			g := &f.group
 			switch {
+			case len(t.bytes) == 0:
 			case g.count == 0 || batch[i]>>f.placeBits != g.first>>f.placeBits:
 				f.endGroup()
 				*g = group{batch[i], t.bytes, 1, t.taken, t.taken}
@@ -325,7 +338,7 @@ func (f *duplicateFinder) compare(records []uint64) {
 // most could go.
 func (f *duplicateFinder) endGroup() {
 	g := &f.group
-	if g.count > 1 && len(g.text) > 0 {
+	if g.count > 1 {
 		f.count += g.count - 1
 		f.bytes += g.taken - g.most
 		f.distinct++

@@ -41,17 +41,27 @@ func (f *inference) claim(addr image.Addr, bytes uint64, i index, class Class) {
 	if i == unknownIndex || addr == 0 {
 		return
 	}
+	f.enterClaim(addr, bytes, i, min(class, f.limit))
+}
+
+func (f *inference) enterClaim(addr image.Addr, bytes uint64, i index, class Class) {
 	b := &f.batch
 	if b.n == batch {
-		f.flush()
+		f.decide()
 	}
 	b.addrs[b.n&(batch-1)] = addr
-	b.claims[b.n&(batch-1)] = claim{bytes: bytes, entry: i, class: min(class, f.limit)}
+	b.claims[b.n&(batch-1)] = claim{bytes: bytes, entry: i, class: class}
 	b.n++
 }
 
-// flush decides the claims that were gathered, in the order in which they came.
+// flush decides all claims that were gathered.
 func (f *inference) flush() {
+	f.flushTexts()
+	f.decide()
+}
+
+// decide decides claims in the order in which they came.
+func (f *inference) decide() {
 	b := &f.batch
 	f.locator.Spans(b.addrs[:b.n], b.places[:b.n])
 	n := f.drop(b.n)
@@ -96,8 +106,7 @@ func (f *inference) drop(n int) int {
 	b, kept := &f.batch, 0
 	for i := range n {
 		if span := b.places[i].Span; span >= 0 {
-			s, c := &f.spans[span], &b.claims[i]
-			if s.others == 0 && index(s.common&indexMask) == c.entry && classOf(s.common) >= c.class {
+			if c := &b.claims[i]; f.spans[span].settled(c.entry, c.class) {
 				continue
 			}
 		}

@@ -215,6 +215,11 @@ type spanInfo struct {
 	waiting bool // it is in the queue
 }
 
+// settled reports whether all objects have an entry's type, by evidence of that class or more.
+func (s *spanInfo) settled(i index, class Class) bool {
+	return s.others == 0 && index(s.common&indexMask) == i && classOf(s.common) >= class
+}
+
 // mixed says that the objects of a span are not of one type.
 const mixed = ^uint32(0)
 

@@ -26,7 +26,8 @@ type inference struct {
 	maps    mapTypes
 	chans   chanTypes
 
-	words      []Key // by object: entry and class
+	words      []Key    // by object: entry and class
+	extents    []Extent // by object
 	entries    []entry
 	byIdentity map[identity]index
 	mapOf      map[[2]gotypes.ID]gotypes.ID
@@ -39,6 +40,7 @@ type inference struct {
 	queued  int
 
 	batch    claims
+	texts    texts
 	limit    Class // no claim is stronger, see frames
 	rejected [rejectedSize]uint64
 	rescans  uint64 // bytes that may still be read again, see charge
@@ -66,6 +68,7 @@ func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, root
 	f := &inference{
 		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, locator: h.Locator(),
 		words:      bulk.Make[Key](h.Objects()),
+		extents:    bulk.Make[Extent](h.Objects()),
 		entries:    make([]entry, 1, 1024),
 		byIdentity: make(map[identity]index, 1024),
 		mapOf:      make(map[[2]gotypes.ID]gotypes.ID),
@@ -164,7 +167,7 @@ func (f *inference) scanSpan(span int32) {
 
 // result turns the work into what others read.
 func (f *inference) result() *Result {
-	r := &Result{Conflicts: f.conflicts, Incomplete: f.incomplete, types: f.types}
+	r := &Result{Conflicts: f.conflicts, Incomplete: f.incomplete, Extents: f.extents, types: f.types}
 	r.Table = make([]Entry, len(f.entries))
 	used := make([]bool, len(f.entries))
 	for i := range f.heap.Spans {

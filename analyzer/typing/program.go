@@ -186,7 +186,7 @@ func (f *inference) perform(o *op, mem []byte) {
 		case ^uint64(0):
 			f.claim(v, 0, stringIndex, Part)
 		default:
-			f.claim(v, n, stringIndex, Pointer)
+			f.claimString(v, n)
 		}
 	case opSlice:
 		f.claimArray(v, word64(mem[o.offset+16:]), o)

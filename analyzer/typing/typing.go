@@ -92,7 +92,8 @@ type Count struct{ Objects, Bytes uint64 }
 
 // Result is the types of all objects.
 type Result struct {
-	Of      []Key // by goheap.Object
+	Of      []Key    // by goheap.Object
+	Extents []Extent // of strings, by goheap.Object
 	Table   []Entry
 	ByClass [classes]Count // None: objects of unknown type
 	// Conflicts is how many claims did not fit the object that they were made for.
