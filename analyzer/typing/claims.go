@@ -66,7 +66,7 @@ func (f *inference) decide() {
 	f.locator.Spans(b.addrs[:b.n], b.places[:b.n])
 	n := f.drop(b.n)
 	b.n = 0
-	f.locator.Objects(b.places[:n])
+	f.locator.Objects(b.addrs[:n], b.places[:n])
 	for i := range b.places[:n] {
 		if o := b.places[i].Object; o != goheap.NoObject {
 			b.words[i] = f.words[o]

@@ -1,25 +1,27 @@
 package goheap
 
 import (
-	"math/bits"
-
 	"postmortem/coreread/image"
+	"postmortem/coreread/layout"
 )
 
 // Locator finds the objects that many addresses point into, in batches: it reads
 // what that takes for all of them side by side. It is safe for concurrent use.
 type Locator struct {
 	heap    *Heap
-	sizes   []slotSize // by span
-	bitmaps [][]byte   // by span: of its words, nil where the span has none
+	bitmaps []slotBitmap // by span
 }
 
-type slotSize struct{ bytes, header uint64 }
+// slotBitmap is the bitmap of a span's words, nil where it has none.
+type slotBitmap struct {
+	bits  []byte
+	words uint64 // of a slot
+}
 
 // Place is where an address points.
 type Place struct {
 	// Offset is the distance from the object's value, negative inside of a malloc
-	// header; without an object, from the span's start.
+	// header.
 	Offset int64
 	Span   int32  // index in Heap.Spans; -1 outside of all spans
 	Slot   uint32 // in the span
@@ -28,12 +30,10 @@ type Place struct {
 
 // Locator prepares finding many objects.
 func (h *Heap) Locator() *Locator {
-	l := &Locator{heap: h, sizes: make([]slotSize, len(h.Spans)), bitmaps: make([][]byte, len(h.Spans))}
+	l := &Locator{heap: h, bitmaps: make([]slotBitmap, len(h.Spans))}
 	for i := range h.Spans {
-		s := &h.Spans[i]
-		l.sizes[i] = slotSize{s.ElemBytes, s.Header}
-		if s.InUse() && h.headers && !s.NoScan && s.Class != 0 && s.Header == 0 {
-			l.bitmaps[i] = h.spanBitmap(s)
+		if s := &h.Spans[i]; s.InUse() && h.headers && !s.NoScan && s.Class != 0 && s.Header == 0 {
+			l.bitmaps[i] = slotBitmap{h.spanBitmap(s), s.ElemBytes / 8}
 		}
 	}
 	return l
@@ -56,56 +56,50 @@ func (h *Heap) spanBitmap(s *Span) []byte {
 // Locate finds what each of the addresses points into; places has room for all.
 func (l *Locator) Locate(addrs []image.Addr, places []Place) {
 	l.Spans(addrs, places)
-	l.Objects(places[:len(addrs)])
+	l.Objects(addrs, places)
 }
 
-// Spans finds the span and the slot that each of the addresses points into;
-// places has room for all. Objects does the rest.
+// Spans finds the span that each of the addresses points into; places has room
+// for all. Objects does the rest.
 func (l *Locator) Spans(addrs []image.Addr, places []Place) {
-	h := l.heap
+	x := &l.heap.index
 	places = places[:len(addrs)]
 	for i, a := range addrs {
-		p, pg := &places[i], h.index.find(a)
-		d := uint64(a - pg.start)
-		slot := d * uint64(pg.divisor) >> 32 // 0 in the span of a large object
-		p.Span, p.Slot, p.Offset, p.Object = pg.span, uint32(slot), int64(d), NoObject
-		if slot < uint64(pg.slots) {
-			p.Object = Object(pg.words + uint32(slot/64))
-		}
+		places[i].Span = x.spans[x.find(a)]
 	}
 }
 
-// Objects finds the objects of places whose slots Spans has found.
-func (l *Locator) Objects(places []Place) {
+// Objects finds the slots and objects of addresses whose spans Spans has found.
+func (l *Locator) Objects(addrs []image.Addr, places []Place) {
+	x := &l.heap.index
+	places = places[:len(addrs)]
+	for i, a := range addrs {
+		at, p := &places[i], &x.pages[x.find(a)]
+		d, size := p.distance(a), p.size()
+		slot := d * size.divisor >> 32
+		at.Slot, at.Offset, at.Object = uint32(slot), int64(d-slot*size.bytes)-p.header(), Object(p.words+uint32(slot/64))
+	}
 	for i := range places {
-		p := &places[i]
-		if p.Object == NoObject {
-			continue
+		at := &places[i]
+		at.Object = l.heap.slots[at.Object].object(uint64(at.Slot))
+		if at.Offset >= layout.MaxSmallBytes && at.Object != NoObject && uint64(at.Offset) >= l.heap.Spans[at.Span].ElemBytes {
+			at.Object = NoObject // behind a large object, in its last page
 		}
-		w, size := &l.heap.slots[p.Object], &l.sizes[p.Span]
-		p.Object = NoObject
-		bit := uint64(1) << (p.Slot % 64)
-		off := uint64(p.Offset) - uint64(p.Slot)*size.bytes
-		if w.allocated&bit == 0 || off >= size.bytes {
-			continue
-		}
-		p.Offset = int64(off) - int64(size.header)
-		p.Object = w.rank + Object(bits.OnesCount64(w.allocated&(bit-1)))
 	}
 }
 
 // SlotPointers returns which of the first 64 words of an object's value hold
 // pointers, as a bitmap tells it; false for objects whose pointers a type tells.
 func (l *Locator) SlotPointers(span int32, slot uint32) (uint64, bool) {
-	bitmap := l.bitmaps[span]
-	if bitmap == nil {
+	bitmap := &l.bitmaps[span]
+	if bitmap.bits == nil {
 		return l.arenaSlotPointers(span, slot)
 	}
-	n := l.sizes[span].bytes / 8
+	n := bitmap.words
 	at := uint64(slot) * n
-	w := loadBits(bitmap, int(at/64)) >> (at % 64)
+	w := loadBits(bitmap.bits, int(at/64)) >> (at % 64)
 	if at%64+n > 64 {
-		w |= loadBits(bitmap, int(at/64+1)) << (64 - at%64)
+		w |= loadBits(bitmap.bits, int(at/64+1)) << (64 - at%64)
 	}
 	return w & lowBits(int64(n)), true
 }

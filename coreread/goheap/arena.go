@@ -81,62 +81,103 @@ func (h *Heap) inArena(a image.Addr, n uint64) bool {
 }
 
 // pageIndex finds the slot of an address: a table of the arenas between the
-// lowest and the highest, and for each a table of its pages.
+// lowest and the highest, and for each a table of its pages. Two loads of memory
+// that may be in no cache, a page and a slotWord, are most of what marking costs;
+// so a page takes few bytes.
 type pageIndex struct {
 	base   image.Addr // of the lowest arena
 	arenas []int32    // index of the arena's first entry in pages, in units of pagesPerArena
 	pages  []page
+	spans  []int32 // by page: index in Heap.Spans; -1 for none
 }
 
-// page is what finding an object on one page takes: two loads of memory that is
-// not in any cache, this and the slotWord, are most of what marking costs.
+// page is what finding an object on one page takes.
 type page struct {
-	start   image.Addr // of the span
-	divisor uint32     // slot = distance * divisor >> 32; 0 for a large object
-	slots   uint32     // 0 for pages without objects
-	words   uint32     // index in Heap.slots
-	span    int32      // index in Heap.Spans; -1 for none
+	words uint32 // index in Heap.slots
+	// place has the size class, whether the slots have a malloc header, and which
+	// of its span's pages the page is. A page without slots is like one of class 0
+	// whose slot is free.
+	place uint32
 }
+
+const (
+	classShift   = 25
+	headerShift  = 24
+	maxSpanPages = 1 << headerShift // 128 GiB
+)
+
+func (s *Span) place() uint32 {
+	return uint32(s.Class)<<classShift | uint32(s.Header/8)<<headerShift
+}
+
+// slotSize is how large the slots of a size class are. Of class 0 a span has one,
+// whatever its size.
+type slotSize struct {
+	bytes   uint64
+	divisor uint64 // slot = distance * divisor >> 32
+}
+
+var slotSizes = func() (sizes [1 << (32 - classShift)]slotSize) {
+	for class := uint8(1); ; class++ {
+		bytes, _, known := layout.SizeClass(class)
+		if !known {
+			return sizes
+		}
+		sizes[class] = slotSize{bytes, uint64(^uint32(0)/uint32(bytes) + 1)}
+	}
+}()
+
+// distance returns how far an address on the page is from the span's start.
+func (p *page) distance(a image.Addr) uint64 {
+	return uint64(p.place%maxSpanPages)*layout.PageSize + uint64(a)%layout.PageSize
+}
+
+func (p *page) size() *slotSize { return &slotSizes[p.place>>classShift] }
+
+// header returns the bytes of the malloc header.
+func (p *page) header() int64 { return int64(p.place >> headerShift & 1 * 8) }
+
+// slot returns which slot a distance is in. Behind the last slot of a span is one
+// that is free.
+func (p *page) slot(distance uint64) uint64 { return distance * p.size().divisor >> 32 }
 
 const pagesPerArena = layout.ArenaBytes / layout.PageSize
 
-// find returns what is known of the address's page. Pages without a span are
-// all the same; so is what lies outside of all arenas.
-func (x *pageIndex) find(a image.Addr) *page {
+// find returns the number of the address's page, which is 0 outside of all arenas.
+func (x *pageIndex) find(a image.Addr) uint64 {
 	d := uint64(a - x.base)
 	arena := d / layout.ArenaBytes
 	if arena >= uint64(len(x.arenas)) {
-		return &nowhere
+		return 0
 	}
-	return &x.pages[uint64(x.arenas[arena])*pagesPerArena+d%layout.ArenaBytes/layout.PageSize]
+	return uint64(x.arenas[arena])*pagesPerArena + d%layout.ArenaBytes/layout.PageSize
 }
-
-var nowhere = page{span: -1}
 
 // build enters the spans. The first block of pages is that of arenas without any.
 func (x *pageIndex) build(arenas []image.Range, spans []Span) {
-	if len(arenas) == 0 {
-		return
-	}
-	x.base = arenas[0].Start
-	x.arenas = make([]int32, uint64(arenas[len(arenas)-1].End-x.base)/layout.ArenaBytes)
 	blocks := 1
-	x.eachArena(spans, func(arena uint64) {
-		if x.arenas[arena] == 0 {
-			x.arenas[arena] = int32(blocks)
-			blocks++
-		}
-	})
+	if len(arenas) > 0 {
+		x.base = arenas[0].Start
+		x.arenas = make([]int32, uint64(arenas[len(arenas)-1].End-x.base)/layout.ArenaBytes)
+		x.eachArena(spans, func(arena uint64) {
+			if x.arenas[arena] == 0 {
+				x.arenas[arena] = int32(blocks)
+				blocks++
+			}
+		})
+	}
 	x.pages = bulk.Make[page](blocks * pagesPerArena)
-	for i := range x.pages {
-		x.pages[i] = nowhere
+	x.spans = bulk.Make[int32](blocks * pagesPerArena)
+	for i := range x.spans {
+		x.spans[i] = -1
 	}
 	for i := range spans {
 		s := &spans[i]
-		p := page{start: s.Start, divisor: s.divisor, slots: s.Slots, words: s.words, span: int32(i)}
+		p := page{words: s.words, place: s.place()}
 		for a := s.Start; a < s.End(); a += layout.PageSize {
-			d := uint64(a - x.base)
-			x.pages[uint64(x.arenas[d/layout.ArenaBytes])*pagesPerArena+d%layout.ArenaBytes/layout.PageSize] = p
+			at := x.find(a)
+			x.pages[at], x.spans[at] = p, int32(i)
+			p.place++
 		}
 	}
 }
@@ -151,7 +192,7 @@ func (x *pageIndex) eachArena(spans []Span, visit func(arena uint64)) {
 	}
 }
 
-// Bounds of the index of a heap: an arena takes 192 KiB of it, and a core that was
+// Bounds of the index of a heap: an arena takes 96 KiB of it, and a core that was
 // cut short may name many of which it holds little.
 const (
 	freeArenas  = 256

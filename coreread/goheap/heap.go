@@ -108,34 +108,26 @@ func (h *Heap) Process() *gort.Process { return h.process }
 
 // SpanIndex returns which of Spans holds the address.
 func (h *Heap) SpanIndex(a image.Addr) (int, bool) {
-	p := h.index.find(a)
-	return int(p.span), p.span >= 0
+	i := h.index.spans[h.index.find(a)]
+	return int(i), i >= 0
 }
 
 // Find returns the object that the address points into, and how far behind
 // Address(o) it lies: a negative distance is inside a malloc header. It is not
 // ok where no slot or a free one is.
 func (h *Heap) Find(a image.Addr) (o Object, off int64, ok bool) {
-	p := h.index.find(a)
-	slot := p.slot(a)
-	if slot >= uint64(p.slots) {
-		return NoObject, 0, false
-	}
+	at := h.index.find(a)
+	p := &h.index.pages[at]
+	distance := p.distance(a)
+	slot := p.slot(distance)
 	if o = h.slots[uint64(p.words)+slot/64].object(slot); o == NoObject {
 		return NoObject, 0, false
 	}
-	s := &h.Spans[p.span]
-	distance := uint64(a-p.start) - slot*s.ElemBytes
-	if distance >= s.ElemBytes {
+	s := &h.Spans[h.index.spans[at]]
+	if distance -= slot * s.ElemBytes; distance >= s.ElemBytes {
 		return NoObject, 0, false // behind a large object, in its last page
 	}
 	return o, int64(distance) - int64(s.Header), true
-}
-
-// slot returns which slot of its span the address is in. It is not below
-// p.slots where there is none.
-func (p *page) slot(a image.Addr) uint64 {
-	return uint64(a-p.start) * uint64(p.divisor) >> 32
 }
 
 // object returns the number of an allocated slot, NoObject for a free one.
@@ -161,30 +153,20 @@ const findBatch = 64
 // several times as fast as Find, since the loads of many look-ups overlap.
 func (h *Heap) FindObjects(addrs []uint64) {
 	var at [findBatch]struct{ word, slot uint32 }
+	pages := h.index.pages
 	for len(addrs) > 0 {
 		n := min(findBatch, len(addrs))
 		for i, a := range addrs[:n] {
-			p := h.index.find(image.Addr(a))
-			slot := p.slot(image.Addr(a))
-			if slot >= uint64(p.slots) {
-				at[i].word = noWord
-				continue
-			}
+			p := &pages[h.index.find(image.Addr(a))]
+			slot := p.slot(p.distance(image.Addr(a)))
 			at[i].word, at[i].slot = p.words+uint32(slot/64), uint32(slot%64)
 		}
 		for i := range addrs[:n] {
-			if at[i].word == noWord {
-				addrs[i] = uint64(NoObject)
-				continue
-			}
 			addrs[i] = uint64(h.slots[at[i].word].object(uint64(at[i].slot)))
 		}
 		addrs = addrs[n:]
 	}
 }
-
-// noWord is the index of no slotWord.
-const noWord = ^uint32(0)
 
 // SpanOf returns the span of an object, which must be below Objects.
 func (h *Heap) SpanOf(o Object) *Span {

@@ -12,12 +12,12 @@ import (
 // readSlots finds the spans' memory and which of their slots are allocated, and
 // numbers the objects.
 func (h *Heap) readSlots() {
-	words := 0
+	words := 1 // the first is that of pages without slots
 	for i := range h.Spans {
 		s := &h.Spans[i]
 		if s.InUse() {
 			s.words = uint32(words)
-			words += s.AllocatedWords()
+			words += int((s.Bytes-1)/s.ElemBytes/64) + 1 // behind the last slot may be room for another
 		}
 	}
 	h.slots = bulk.Make[slotWord](words)

@@ -35,7 +35,6 @@ type Span struct {
 	Data []byte
 
 	allocBits, markBits image.Addr
-	divisor             uint32 // slot = distance * divisor >> 32
 	words               uint32 // index in Heap.slots
 	freeIndex           uint32 // slots below are allocated, whatever allocBits says
 	settled             uint32 // slots below are initialised (freeIndexForScan)
@@ -176,7 +175,7 @@ func (h *Heap) decodeSpan(at image.Addr, b []byte, sweepGen uint32) (s Span, use
 		allocBits: image.Addr(order.Uint64(b[o.allocBits:])),
 		markBits:  image.Addr(order.Uint64(b[o.markBits:])),
 	}
-	if s.Start%layout.PageSize != 0 || pages == 0 || pages > 1<<35 || s.End() < s.Start || !h.inArena(s.Start, s.Bytes) {
+	if s.Start%layout.PageSize != 0 || pages == 0 || pages > maxSpanPages || s.End() < s.Start || !h.inArena(s.Start, s.Bytes) {
 		return s, true, false
 	}
 	switch state {
@@ -212,8 +211,6 @@ func (h *Heap) decodeSlots(s *Span, b []byte, sweepGen uint32) bool {
 		}
 	case size != s.ElemBytes || pages*layout.PageSize != s.Bytes:
 		return false
-	default:
-		s.divisor = ^uint32(0)/uint32(size) + 1
 	}
 	s.Slots, s.AllocCount = uint32(slots), uint32(count)
 	s.freeIndex, s.settled = uint32(free), uint32(settled)
