@@ -118,5 +118,5 @@ func (f *forest) sorted() *Tree {
 			}
 		}
 	}
-	return &Tree{Idom: f.idom, Order: order, Inner: inner}
+	return &Tree{Idom: f.idom, Order: order, Inner: inner, room: f.room}
 }

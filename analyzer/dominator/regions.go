@@ -37,10 +37,15 @@ type door struct {
 }
 
 // exit is an edge out of a region, or to its own head.
-type exit struct {
-	to   uint32 // among the heads or the shared leaves, in order of their nodes
-	from uint32 // place of the edge's source
-}
+type exit uint64
+
+func makeExit(to, from uint32) exit { return exit(to)<<32 | exit(from) }
+
+// to is which one of the heads or the shared leaves, in order of their nodes.
+func (e exit) to() uint32 { return uint32(e >> 32) }
+
+// from is the place of the edge's source.
+func (e exit) from() uint32 { return uint32(e) }
 
 func divide(g *Graph, c *classes, pace *pacer) (*regions, error) {
 	r := &regions{
@@ -101,11 +106,11 @@ func (r *regions) explore(head uint32, to cursor) cursor {
 					to.place++
 				}
 			} else if b.leaf&bit == 0 {
-				exits[to.toHeads] = exit{b.headID(bit), uint32(at)}
+				exits[to.toHeads] = makeExit(b.headID(bit), uint32(at))
 				to.toHeads++
 			} else {
 				to.toLeaves--
-				exits[to.toLeaves] = exit{b.leafID(bit), uint32(at)}
+				exits[to.toLeaves] = makeExit(b.leafID(bit), uint32(at))
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type search struct {
 	// number of the shared node (for a leaf: its own) and of the region.
 	toHeads, toLeaves shelf
 	frames            []frame
+	room              []uint64 // what the exits took
 }
 
 // entry says how paths come to a shared node.
@@ -66,12 +67,12 @@ func (s *search) run(root uint32) error {
 			s.frames = s.frames[:len(s.frames)-1]
 			s.lookBack()
 		}
-		if known := s.doors[e.to].number; known != 0 {
+		if known := s.doors[e.to()].number; known != 0 {
 			// Reached meanwhile through a descendant, or by another edge.
-			s.heads[known].meet(number, e.from, &s.trees)
+			s.heads[known].meet(number, e.from(), &s.trees)
 			continue
 		}
-		exits := s.enter(e.to, number, e.from)
+		exits := s.enter(e.to(), number, e.from())
 		if err := s.pace.spend(1 + exits); err != nil {
 			return err
 		}
@@ -89,11 +90,11 @@ func (s *search) lookBack() {
 	prefetch(unsafe.Pointer(&s.exits[s.frames[n-far].next]))
 	f := s.frames[n-near]
 	for _, e := range s.exits[f.next:f.end] {
-		prefetch(unsafe.Pointer(&s.doors[e.to]))
+		prefetch(unsafe.Pointer(&s.doors[e.to()]))
 	}
 	f = s.frames[n-next]
 	for _, e := range s.exits[f.next:f.end] {
-		prefetch(unsafe.Pointer(&s.heads[s.doors[e.to].number]))
+		prefetch(unsafe.Pointer(&s.heads[s.doors[e.to()].number]))
 	}
 }
 
@@ -109,7 +110,7 @@ func (s *search) enter(id, parent, from uint32) int {
 	open := first // exits from first up to here are for the frame
 	for i := first; i < end; i++ {
 		e := s.exits[i]
-		door := &s.doors[e.to]
+		door := &s.doors[e.to()]
 		if known := door.number; known == 0 {
 			s.exits[open] = e
 			open++
@@ -135,12 +136,12 @@ func (s *search) meetLeaves() error {
 		s.readAhead(number)
 		for i := end; i > first; i-- {
 			e := s.exits[i-1]
-			switch known := s.leafNumber[e.to]; {
+			switch known := s.leafNumber[e.to()]; {
 			case known == 0:
-				s.leafNumber[e.to] = uint32(len(s.leaves))
-				s.leaves = append(s.leaves, entry{number, number, e.from})
+				s.leafNumber[e.to()] = uint32(len(s.leaves))
+				s.leaves = append(s.leaves, entry{number, number, e.from()})
 			case known >= before:
-				s.leaves[known].meet(number, e.from, &s.trees)
+				s.leaves[known].meet(number, e.from(), &s.trees)
 			default:
 				s.toLeaves.put(known, number)
 			}
@@ -149,8 +150,14 @@ func (s *search) meetLeaves() error {
 			return err
 		}
 	}
-	s.frames, s.exits = nil, nil
+	s.frames = nil
+	s.exits, s.room = nil, numbers(s.exits)
 	return nil
+}
+
+// numbers are the exits as memory for something else.
+func numbers(exits []exit) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.SliceData(exits)), len(exits))
 }
 
 // readAhead asks for what meetLeaves will read some regions later.
@@ -166,7 +173,7 @@ func (s *search) readAhead(number uint32) {
 	}
 	id = s.headID[number+near]
 	for _, e := range s.leafExits(id) {
-		prefetch(unsafe.Pointer(&s.leafNumber[e.to]))
+		prefetch(unsafe.Pointer(&s.leafNumber[e.to()]))
 	}
 }
 

@@ -1,5 +1,7 @@
 package dominator
 
+import "postmortem/internal/bulk"
+
 // Tree is the dominator tree of the nodes that a root reaches.
 type Tree struct {
 	// Idom is the immediate dominator by node; None for the root and for nodes
@@ -11,6 +13,20 @@ type Tree struct {
 	// Inner is how many of Order have edges, or are the root. They come first: the
 	// others, which dominate nothing, follow by number.
 	Inner int
+
+	room []uint64 // that the computation has left
+}
+
+// Room returns an array for a number of each node, whose contents are arbitrary:
+// if it is large enough, memory that the computation is done with.
+func (t *Tree) Room() []uint64 {
+	n := len(t.Idom)
+	room := t.room
+	t.room = nil
+	if len(room) < n {
+		return bulk.Make[uint64](n)
+	}
+	return room[:n:n]
 }
 
 // Root is the node that everything was reached from.

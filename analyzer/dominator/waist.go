@@ -28,10 +28,10 @@ func (r *regions) findWaist(root uint32, pace *pacer) (waist, error) {
 	w := waist{at: start}
 	below := bulk.Make[uint32](int(end - start)) // exits, by place from start
 	for _, e := range heads {
-		below[e.from-start]++
+		below[e.from()-start]++
 	}
 	for _, e := range leaves {
-		below[e.from-start]++
+		below[e.from()-start]++
 	}
 	total := len(heads) + len(leaves)
 	for p := end - 1; p > start; p-- {
@@ -54,13 +54,13 @@ func (r *regions) findWaist(root uint32, pace *pacer) (waist, error) {
 	o := outside{regions: r, seenHeads: NewSet(r.classes.heads), seenLeaves: NewSet(r.classes.leaves)}
 	o.seenHeads.Add(root)
 	for _, e := range heads {
-		if below[e.from-start] == 0 {
-			o.addHead(e.to)
+		if below[e.from()-start] == 0 {
+			o.addHead(e.to())
 		}
 	}
 	for _, e := range leaves {
-		if below[e.from-start] == 0 {
-			o.addLeaf(e.to)
+		if below[e.from()-start] == 0 {
+			o.addLeaf(e.to())
 		}
 	}
 	effort, ok := o.run(waistSteps + len(r.exits)/waistEffort)
@@ -102,10 +102,10 @@ func (o *outside) run(most int) (steps int, ok bool) {
 			return steps, false
 		}
 		for _, e := range heads {
-			o.addHead(e.to)
+			o.addHead(e.to())
 		}
 		for _, e := range leaves {
-			o.addLeaf(e.to)
+			o.addLeaf(e.to())
 		}
 	}
 	return steps, true

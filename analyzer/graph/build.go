@@ -6,7 +6,6 @@ import (
 
 	"postmortem/analyzer/dominator"
 	"postmortem/coreread/goheap"
-	"postmortem/internal/bulk"
 )
 
 // Graph is the object graph. Its nodes are the objects by their numbers and
@@ -17,8 +16,6 @@ type Graph struct {
 	// Edges are what nodes refer to: a holder to the holders that it gathers and
 	// to objects. References to objects that a holder owns count from it only.
 	Edges dominator.Graph
-
-	sizes []uint64 // by node, bytes; until Dominate uses them up
 }
 
 // Build reads what every object refers to with so many workers.
@@ -29,13 +26,13 @@ func Build(ctx context.Context, h *goheap.Heap, roots *Roots, workers int) (*Gra
 	if err := h.PreparePointers(ctx, workers); err != nil {
 		return nil, err
 	}
-	r := edgeReader{heap: h, own: newOwnership(h, roots.Holders), sizes: bulk.Make[uint64](h.Objects() + len(roots.Holders))}
+	r := edgeReader{heap: h, own: newOwnership(h, roots.Holders)}
 	extra := uint64(len(roots.Slots) + 2*len(roots.Holders))
 	edges, err := r.readEdges(ctx, workers, len(roots.Holders), extra)
 	if err != nil {
 		return nil, fmt.Errorf("reading the references between objects: %w", err)
 	}
-	g := &Graph{Heap: h, Roots: roots, Edges: edges, sizes: r.sizes}
+	g := &Graph{Heap: h, Roots: roots, Edges: edges}
 	g.addHolders(&r.own)
 	return g, nil
 }

@@ -24,7 +24,6 @@ type edgeReader struct {
 	// offsets[o+1] is how many references the objects up to o have.
 	offsets []uint32
 	targets []uint32
-	sizes   []uint64 // by object
 	turns   turns
 }
 
@@ -107,9 +106,6 @@ func (w *edgeWriter) run(ctx context.Context, number int, j *job) {
 	}()
 	for i := j.first; i < j.end && ctx.Err() == nil; i++ {
 		s := &w.reader.heap.Spans[i]
-		for o := range uint64(s.Count) {
-			w.reader.sizes[uint64(s.First)+o] = s.ElemBytes
-		}
 		switch {
 		case s.Count == 0:
 		case s.NoScan:

@@ -42,7 +42,6 @@ type Analysis struct {
 	opt       Options
 	names     *goroutineNames
 	variables []graph.Global // by address
-	strings   *duplicates
 }
 
 // Analyze reads the heap, its graph and its types. The error says why there is
@@ -67,11 +66,7 @@ func Analyze(ctx context.Context, snap *coreread.Snapshot, opt Options) (*Analys
 		return nil, err
 	}
 	// The two take about as long as each other, and share nothing that they write.
-	typed := parallel.Beside(func() {
-		a.Types = typing.Infer(ctx, a.Heap, types, roots)
-		a.strings = newDuplicates(a)
-		a.strings.read(ctx)
-	})
+	typed := parallel.Beside(func() { a.Types = typing.Infer(ctx, a.Heap, types, roots) })
 	a.Doms, err = a.Graph.Dominate(ctx)
 	typed()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // which the time was not enough, or whose types are not known, is nil.
 func (a *Analysis) waste(ctx context.Context) *facts.Waste {
 	w := &facts.Waste{}
-	duplicates := a.strings.result(ctx)
+	duplicates := a.duplicateStrings(ctx)
 	h := newHeaders(a)
 	if h.read(ctx); ctx.Err() != nil {
 		return w

@@ -213,7 +213,7 @@ func checkStrings(t *testing.T, a *Analysis) {
 			want.Distinct++
 		}
 	}
-	got := a.strings.result(context.Background())
+	got := a.duplicateStrings(context.Background())
 	if got.Count != want.Count || got.Bytes != want.Bytes || got.Distinct != want.Distinct || uint64(got.TopTotal) != want.Distinct {
 		t.Errorf("%d copies of %d bytes, %d contents; a plain search finds %d, %d, %d",
 			got.Count, got.Bytes, got.Distinct, want.Count, want.Bytes, want.Distinct)

@@ -24,22 +24,14 @@ import (
 // The strings are records of 64 bits, a hash above the place. Records are divided
 // by hash, those in one part whose hash no other has are dropped, the others
 // sorted, and strings of equal hash compared.
-//
-// Making the records takes only the types: that the root does not reach a string
-// is found out when it has a hash in common with others.
+// That the root does not reach a string is found out when it has a hash in common
+// with others.
 type duplicates struct {
 	*Analysis
+	workers   int
 	locator   *goheap.Locator
 	seed      maphash.Seed
 	placeBits int
-	records   [][]uint64 // by job
-}
-
-func newDuplicates(a *Analysis) *duplicates {
-	return &duplicates{
-		Analysis: a, locator: a.Heap.Locator(), seed: maphash.MakeSeed(),
-		placeBits: bits.Len64(uint64(len(a.Heap.Arenas)) * layout.ArenaBytes),
-	}
 }
 
 // placeOf returns the place of an address: its arena's index and the offset in it.
@@ -62,15 +54,18 @@ func (d *duplicates) address(record uint64) image.Addr {
 	return d.Heap.Arenas[i].Start + image.Addr(place%layout.ArenaBytes)
 }
 
-// result finds the strings that are there more than once.
-func (d *duplicates) result(ctx context.Context) *facts.DuplicateStrings {
-	workers := max(d.opt.Workers, 1)
-	parts, skip := d.partition(ctx, workers)
-	finders := make([]duplicateFinder, workers)
+// duplicateStrings finds the strings that are there more than once.
+func (a *Analysis) duplicateStrings(ctx context.Context) *facts.DuplicateStrings {
+	d := &duplicates{
+		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), seed: maphash.MakeSeed(),
+		placeBits: bits.Len64(uint64(len(a.Heap.Arenas)) * layout.ArenaBytes),
+	}
+	parts, skip := d.partition(ctx, d.records(ctx))
+	finders := make([]duplicateFinder, d.workers)
 	for i := range finders {
 		finders[i] = duplicateFinder{duplicates: d, skip: skip}
 	}
-	inParallel(ctx, workers, len(parts), func(worker, i int) { finders[worker].find(parts[i]) })
+	inParallel(ctx, d.workers, len(parts), func(worker, i int) { finders[worker].find(parts[i]) })
 	doc := &facts.DuplicateStrings{Top: []facts.DuplicateString{}}
 	var all []duplicate
 	for i := range finders {
@@ -92,23 +87,22 @@ func (d *duplicates) result(ctx context.Context) *facts.DuplicateStrings {
 	return doc
 }
 
-// read makes the records of all strings.
-func (d *duplicates) read(ctx context.Context) {
+// records makes the records of all strings, by job.
+func (d *duplicates) records(ctx context.Context) [][]uint64 {
 	jobs := spanJobs(d.Heap)
-	d.records = make([][]uint64, len(jobs))
-	var list []uint64
-	for i, job := range jobs {
-		if ctx.Err() != nil {
-			return
-		}
-		list = list[:0]
-		for span := job.first; span < job.end; span++ {
+	records := make([][]uint64, len(jobs))
+	scratch := make([][]uint64, d.workers)
+	inParallel(ctx, d.workers, len(jobs), func(worker, i int) {
+		list := scratch[worker][:0]
+		for span := jobs[i].first; span < jobs[i].end; span++ {
 			if s := &d.Heap.Spans[span]; s.NoScan && s.Count > 0 {
 				list = d.span(list, s)
 			}
 		}
-		d.records[i] = slices.Clone(list)
-	}
+		scratch[worker] = list
+		records[i] = slices.Clone(list)
+	})
+	return records
 }
 
 // span appends the records of a span's strings.
@@ -148,18 +142,18 @@ func (d *duplicates) record(content []byte, place uint64) uint64 {
 func partBits(n int) int { return min(bits.Len(uint(n/4096)), 14) }
 
 // partition divides the records by the first bits of their hashes.
-func (d *duplicates) partition(ctx context.Context, workers int) (parts [][]uint64, skip int) {
+func (d *duplicates) partition(ctx context.Context, records [][]uint64) (parts [][]uint64, skip int) {
 	n := 0
-	for _, list := range d.records {
+	for _, list := range records {
 		n += len(list)
 	}
 	skip = partBits(n)
 	// Each worker has a run of the lists, and of each part a place to write to.
-	next := make([][]int, workers)
+	next := make([][]int, d.workers)
 	run := func(worker int) [][]uint64 {
-		return d.records[worker*len(d.records)/workers : (worker+1)*len(d.records)/workers]
+		return records[worker*len(records)/d.workers : (worker+1)*len(records)/d.workers]
 	}
-	inParallel(ctx, workers, workers, func(_, i int) {
+	inParallel(ctx, d.workers, d.workers, func(_, i int) {
 		next[i] = make([]int, 1<<skip)
 		for _, list := range run(i) {
 			for _, r := range list {
@@ -180,7 +174,7 @@ func (d *duplicates) partition(ctx context.Context, workers int) (parts [][]uint
 		}
 		parts[p] = all[first:at]
 	}
-	inParallel(ctx, workers, workers, func(_, i int) {
+	inParallel(ctx, d.workers, d.workers, func(_, i int) {
 		for _, list := range run(i) {
 			for _, r := range list {
 				p := r >> (64 - skip)

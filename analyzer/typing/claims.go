@@ -106,7 +106,7 @@ func (f *inference) drop(n int) int {
 	b, kept := &f.batch, 0
 	for i := range n {
 		if span := b.places[i].Span; span >= 0 {
-			if c := &b.claims[i]; f.spans[span].settled(c.entry, c.class) {
+			if c := &b.claims[i]; f.settled(span, c.entry, c.class) {
 				continue
 			}
 		}
@@ -166,10 +166,12 @@ func (f *inference) settleOn(p *goheap.Place, i index, class Class) {
 	f.words[p.Object] = now
 	switch s := &f.spans[p.Span]; {
 	case before != 0 || s.common != 0 && s.common != now:
-		s.others = mixed
+		s.others, f.uniform[p.Span] = mixed, 0
 	case s.others != mixed:
 		s.common = now
-		s.others--
+		if s.others--; s.others == 0 {
+			f.uniform[p.Span] = now
+		}
 	}
 	if index(before&indexMask) == i || !f.entries[i].pointers {
 		return

@@ -80,7 +80,7 @@ func (f *inference) flushTexts() {
 			continue
 		}
 		f.extend(p, t.bytes[i])
-		if s := &f.spans[p.Span]; !s.settled(stringIndex, t.class[i]) {
+		if !f.settled(p.Span, stringIndex, t.class[i]) {
 			f.enterClaim(t.addrs[i], t.bytes[i], stringIndex, t.class[i])
 		}
 	}

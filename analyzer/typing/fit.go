@@ -215,9 +215,11 @@ type spanInfo struct {
 	waiting bool // it is in the queue
 }
 
-// settled reports whether all objects have an entry's type, by evidence of that class or more.
-func (s *spanInfo) settled(i index, class Class) bool {
-	return s.others == 0 && index(s.common&indexMask) == i && classOf(s.common) >= class
+// settled reports whether all objects of a span have an entry's type, by evidence
+// of that class or more. It is asked of every pointer; what it takes stays in a cache.
+func (f *inference) settled(span int32, i index, class Class) bool {
+	w := f.uniform[span]
+	return index(w&indexMask) == i && classOf(w) >= class
 }
 
 // mixed says that the objects of a span are not of one type.
@@ -226,7 +228,7 @@ const mixed = ^uint32(0)
 // readSpans finds the bounds of each span's size class, and has room for the
 // slots that are to be scanned.
 func (f *inference) readSpans() {
-	f.spans = bulk.Make[spanInfo](len(f.heap.Spans))
+	f.spans, f.uniform = bulk.Make[spanInfo](len(f.heap.Spans)), bulk.Make[Key](len(f.heap.Spans))
 	words := 0
 	for i := range f.heap.Spans {
 		s := &f.heap.Spans[i]

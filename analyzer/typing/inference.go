@@ -23,6 +23,7 @@ type inference struct {
 	roots   *graph.Roots
 	locator *goheap.Locator
 	spans   []spanInfo
+	uniform []Key // by span: the word of all its objects, 0 when they do not have one
 	maps    mapTypes
 	chans   chanTypes
 

@@ -2,7 +2,6 @@ package goheap
 
 import (
 	"postmortem/coreread/image"
-	"postmortem/coreread/layout"
 )
 
 // Locator finds the objects that many addresses point into, in batches: it reads
@@ -74,15 +73,12 @@ func (l *Locator) Objects(addrs []image.Addr, places []Place) {
 	x := &l.heap.index
 	places = places[:len(addrs)]
 	for i, a := range addrs {
-		at, p := &places[i], &x.pages[x.find(a)]
-		d, size := p.distance(a), p.size()
-		slot := d * size.divisor >> 32
-		at.Slot, at.Offset, at.Object = uint32(slot), int64(d-slot*size.bytes)-p.header(), Object(p.words+uint32(slot/64))
-	}
-	for i := range places {
-		at := &places[i]
-		at.Object = l.heap.slots[at.Object].object(uint64(at.Slot))
-		if at.Offset >= layout.MaxSmallBytes && at.Object != NoObject && uint64(at.Offset) >= l.heap.Spans[at.Span].ElemBytes {
+		at, p := &places[i], x.pages[x.find(a)]
+		of, d := x.layout(p), p.distance(a)
+		slot := of.slot(d)
+		at.Slot, at.Offset = uint32(slot), int64(d-slot*of.bytes-of.header)
+		at.Object = l.heap.objectOn(p, slot)
+		if of.bytes == 0 && at.Object != NoObject && d >= l.heap.Spans[at.Span].ElemBytes {
 			at.Object = NoObject // behind a large object, in its last page
 		}
 	}

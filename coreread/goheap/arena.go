@@ -81,65 +81,75 @@ func (h *Heap) inArena(a image.Addr, n uint64) bool {
 }
 
 // pageIndex finds the slot of an address: a table of the arenas between the
-// lowest and the highest, and for each a table of its pages. Two loads of memory
-// that may be in no cache, a page and a slotWord, are most of what marking costs;
-// so a page takes few bytes.
+// lowest and the highest, and for each a table of its pages. Loads of memory that
+// may be in no cache, a page and often a slotWord, are most of what marking costs;
+// so a page takes few bytes, and in a full span the slotWord is not needed.
 type pageIndex struct {
-	base   image.Addr // of the lowest arena
-	arenas []int32    // index of the arena's first entry in pages, in units of pagesPerArena
-	pages  []page
-	spans  []int32 // by page: index in Heap.Spans; -1 for none
+	base    image.Addr // of the lowest arena
+	arenas  []int32    // index of the arena's first entry in pages, in units of pagesPerArena
+	pages   []page
+	spans   []int32 // by page: index in Heap.Spans; -1 for none
+	layouts [256]slotLayout
 }
 
 // page is what finding an object on one page takes.
 type page struct {
-	words uint32 // index in Heap.slots
-	// place has the size class, whether the slots have a malloc header, and which
-	// of its span's pages the page is. A page without slots is like one of class 0
-	// whose slot is free.
+	// first is the number of the first object in a full span, else the index in Heap.slots.
+	first uint32
+	// place has the span class, whether the span is full, and which of its span's
+	// pages the page is. A page without slots is like one whose slots are free.
 	place uint32
 }
 
 const (
-	classShift   = 25
-	headerShift  = 24
-	maxSpanPages = 1 << headerShift // 128 GiB
+	classShift   = 24
+	fullSpan     = 1 << 23
+	maxSpanPages = fullSpan // 64 GiB
 )
 
-func (s *Span) place() uint32 {
-	return uint32(s.Class)<<classShift | uint32(s.Header/8)<<headerShift
-}
-
-// slotSize is how large the slots of a size class are. Of class 0 a span has one,
+// slotLayout is how spans of a class are divided. A span of class 0 has one slot,
 // whatever its size.
-type slotSize struct {
+type slotLayout struct {
 	bytes   uint64
 	divisor uint64 // slot = distance * divisor >> 32
+	slots   uint64 // 0 when no span is of the class
+	header  uint64 // bytes of the malloc header
 }
 
-var slotSizes = func() (sizes [1 << (32 - classShift)]slotSize) {
-	for class := uint8(1); ; class++ {
-		bytes, _, known := layout.SizeClass(class)
-		if !known {
-			return sizes
-		}
-		sizes[class] = slotSize{bytes, uint64(^uint32(0)/uint32(bytes) + 1)}
-	}
-}()
-
 // distance returns how far an address on the page is from the span's start.
-func (p *page) distance(a image.Addr) uint64 {
+func (p page) distance(a image.Addr) uint64 {
 	return uint64(p.place%maxSpanPages)*layout.PageSize + uint64(a)%layout.PageSize
 }
 
-func (p *page) size() *slotSize { return &slotSizes[p.place>>classShift] }
+func (x *pageIndex) layout(p page) *slotLayout { return &x.layouts[p.place>>classShift] }
 
-// header returns the bytes of the malloc header.
-func (p *page) header() int64 { return int64(p.place >> headerShift & 1 * 8) }
+// slot returns which slot a distance is in. Behind the last slot of a span may
+// seem to be others, which are free.
+func (l *slotLayout) slot(distance uint64) uint64 { return distance * l.divisor >> 32 }
 
-// slot returns which slot a distance is in. Behind the last slot of a span is one
-// that is free.
-func (p *page) slot(distance uint64) uint64 { return distance * p.size().divisor >> 32 }
+// enter makes the page of a span's start.
+func (x *pageIndex) enter(s *Span) page {
+	class := s.Class << 1
+	if s.NoScan {
+		class |= 1
+	}
+	if !s.InUse() || s.Slots == 0 {
+		return page{}
+	}
+	l := &x.layouts[class]
+	if l.slots == 0 {
+		l.slots, l.header = uint64(s.Slots), s.Header
+		if s.Class != 0 {
+			l.bytes, l.divisor = s.ElemBytes, uint64(^uint32(0)/uint32(s.ElemBytes)+1)
+		}
+	}
+	p := page{s.words, uint32(class) << classShift}
+	if s.Count == s.Slots && uint64(s.Slots) == l.slots {
+		p.first = uint32(s.First)
+		p.place |= fullSpan
+	}
+	return p
+}
 
 const pagesPerArena = layout.ArenaBytes / layout.PageSize
 
@@ -173,7 +183,7 @@ func (x *pageIndex) build(arenas []image.Range, spans []Span) {
 	}
 	for i := range spans {
 		s := &spans[i]
-		p := page{words: s.words, place: s.place()}
+		p := x.enter(s)
 		for a := s.Start; a < s.End(); a += layout.PageSize {
 			at := x.find(a)
 			x.pages[at], x.spans[at] = p, int32(i)

@@ -117,10 +117,10 @@ func (h *Heap) SpanIndex(a image.Addr) (int, bool) {
 // ok where no slot or a free one is.
 func (h *Heap) Find(a image.Addr) (o Object, off int64, ok bool) {
 	at := h.index.find(a)
-	p := &h.index.pages[at]
+	p := h.index.pages[at]
 	distance := p.distance(a)
-	slot := p.slot(distance)
-	if o = h.slots[uint64(p.words)+slot/64].object(slot); o == NoObject {
+	slot := h.index.layout(p).slot(distance)
+	if o = h.objectOn(p, slot); o == NoObject {
 		return NoObject, 0, false
 	}
 	s := &h.Spans[h.index.spans[at]]
@@ -128,6 +128,17 @@ func (h *Heap) Find(a image.Addr) (o Object, off int64, ok bool) {
 		return NoObject, 0, false // behind a large object, in its last page
 	}
 	return o, int64(distance) - int64(s.Header), true
+}
+
+// objectOn returns the number of a slot of a page's span, NoObject for a free one.
+func (h *Heap) objectOn(p page, slot uint64) Object {
+	if p.place&fullSpan == 0 {
+		return h.slots[uint64(p.first)+slot/64].object(slot)
+	}
+	if slot >= h.index.layout(p).slots {
+		return NoObject
+	}
+	return Object(p.first) + Object(slot)
 }
 
 // object returns the number of an allocated slot, NoObject for a free one.
@@ -152,17 +163,19 @@ const findBatch = 64
 // of the objects that they point into, NoObject where there is none. It is
 // several times as fast as Find, since the loads of many look-ups overlap.
 func (h *Heap) FindObjects(addrs []uint64) {
-	var at [findBatch]struct{ word, slot uint32 }
-	pages := h.index.pages
+	var at [findBatch]struct {
+		page
+		slot uint64
+	}
+	x := &h.index
 	for len(addrs) > 0 {
 		n := min(findBatch, len(addrs))
 		for i, a := range addrs[:n] {
-			p := &pages[h.index.find(image.Addr(a))]
-			slot := p.slot(p.distance(image.Addr(a)))
-			at[i].word, at[i].slot = p.words+uint32(slot/64), uint32(slot%64)
+			p := x.pages[x.find(image.Addr(a))]
+			at[i].page, at[i].slot = p, x.layout(p).slot(p.distance(image.Addr(a)))
 		}
 		for i := range addrs[:n] {
-			addrs[i] = uint64(h.slots[at[i].word].object(uint64(at[i].slot)))
+			addrs[i] = uint64(h.objectOn(at[i].page, at[i].slot))
 		}
 		addrs = addrs[n:]
 	}

@@ -19,9 +19,6 @@ var sizeClassPages = [...]uint8{
 // SizeClasses is the number of size classes, the one for large objects included.
 const SizeClasses = len(sizeClasses)
 
-// MaxSmallBytes is the size of the largest slots of a size class.
-const MaxSmallBytes = 32768
-
 // SizeClass returns the bytes of an object and the pages of a span of a size
 // class. Class 0 has neither (0, 0); ok is false for a class that does not exist.
 func SizeClass(class uint8) (objectBytes, pages uint64, ok bool) {
