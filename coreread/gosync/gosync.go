@@ -29,23 +29,25 @@ type Reader struct {
 	linkRegister         bool // a call leaves the return address in a register
 	waitingHasSemaphores bool
 
+	decoding   *sync.Mutex // of the sites, by all readers of one process
 	sites      map[image.Addr]*site
 	recent     [64]recentSite // in front of sites: most goroutines wait in few places
 	lastReason string         // the wait reason that was asked for last, and what it tells
 	lastTells  reason
 	lastKnown  bool
-	semaphores semaphores
+	semaphores *semaphores
 	conds      conds
 	sided      map[image.Addr]bool // channels whose queues are in sides
 	sides      map[image.Addr]bool // by sudog: it sends
 
 	cases, entries []selectCase // the select being looked at: the array's, and the sudogs'
 	words          []uint64     // of its frame
-	room           uint64       // records of queues that may still be looked at
+	budget         uint64       // records of queues that may be looked at, see passes
+	room           uint64       // of these, the ones that are left
 
 	runtimeSemaphores func() []namedWords // found when first asked for
 
-	kept *kept // nil until all waits are asked for
+	kept []kept // of all goroutines, by parts of their list; nil until they are asked for
 }
 
 // passes is how often the records of a process's queues may be looked at: those
@@ -74,11 +76,17 @@ func New(p *gort.Process) (*Reader, error) {
 	}
 	r.linkRegister = p.GOARCH() == "arm64"
 	r.waitingHasSemaphores = p.Layout().Has(layout.WaitingHasSemaphores)
+	r.makeMaps()
+	r.decoding, r.semaphores = new(sync.Mutex), new(semaphores)
+	r.runtimeSemaphores = sync.OnceValue(r.findRuntimeSemaphores)
+	r.budget = passes * r.memory.size() / r.offsets.sudog.bytes
+	r.room = r.budget
+	return r, nil
+}
+
+func (r *Reader) makeMaps() {
 	r.sites, r.sided, r.sides = make(map[image.Addr]*site), make(map[image.Addr]bool), make(map[image.Addr]bool)
 	r.conds = conds{waiting: make(map[image.Addr]queued), tried: make(map[image.Addr]bool)}
-	r.runtimeSemaphores = sync.OnceValue(r.findRuntimeSemaphores)
-	r.room = passes * r.memory.size() / r.offsets.sudog.bytes
-	return r, nil
 }
 
 const effect = "what some goroutines wait for is unknown"

@@ -95,6 +95,8 @@ func (r *Reader) decodedSite(pc image.Addr) *site {
 	}
 	s := new(site)
 	r.sites[pc] = s
+	r.decoding.Lock() // the process is not for concurrent use
+	defer r.decoding.Unlock()
 	f, ok := r.p.FuncAt(pc)
 	if !ok {
 		return s

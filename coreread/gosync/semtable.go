@@ -3,6 +3,7 @@ package gosync
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
@@ -18,7 +19,7 @@ type queued struct {
 // runtime.semtable is a treap with one sudog for each address; its waitlink leads to
 // the others that wait for the same (src/runtime/sema.go, semaRoot).
 type semaphores struct {
-	read    bool
+	once    sync.Once
 	waiting map[image.Addr]queued
 	lost    int   // queues or subtrees that could not be read
 	err     error // the first reason
@@ -27,16 +28,13 @@ type semaphores struct {
 
 // semaphore returns the place of a goroutine in the table.
 func (r *Reader) semaphore(g image.Addr) (queued, bool) {
-	if !r.semaphores.read {
-		r.semaphores.read = true
-		r.readSemaphores()
-	}
+	r.semaphores.once.Do(r.part(1).readSemaphores)
 	q, ok := r.semaphores.waiting[g]
 	return q, ok
 }
 
 func (r *Reader) readSemaphores() {
-	s := &r.semaphores
+	s := r.semaphores
 	s.waiting = make(map[image.Addr]queued)
 	table, _, err := r.p.Exe.Global("runtime.semtable")
 	if err != nil {
@@ -82,7 +80,7 @@ var (
 // semaphoreQueue reads the queue of one semaphore, and puts the roots of the
 // subtrees onto the stack. No goroutine is taken twice, so that it ends.
 func (r *Reader) semaphoreQueue(head image.Addr, root uint64, stack []image.Addr) []image.Addr {
-	s := &r.semaphores
+	s := r.semaphores
 	var sema image.Addr
 	for at := head; at != 0; {
 		d, err := r.sudog(at)

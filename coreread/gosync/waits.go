@@ -3,7 +3,6 @@ package gosync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"postmortem/coreread/gort"
@@ -67,81 +66,6 @@ var (
 	errNoLayout  = errors.New("the object's layout is unknown")
 	errDisagrees = errors.New("its stack and its wait reason disagree")
 )
-
-// kept are the waits of all goroutines, found out once.
-type kept struct {
-	waits   []Wait // without their Targets
-	targets []Target
-	ends    []int // of each wait's in targets
-}
-
-// add copies a wait.
-func (k *kept) add(w *Wait) {
-	k.targets = append(k.targets, w.Targets...)
-	k.ends = append(k.ends, len(k.targets))
-	k.waits = append(k.waits, *w)
-	k.waits[len(k.waits)-1].Targets = nil
-}
-
-func (k *kept) each(visit func(*Wait)) {
-	from := 0
-	for i, end := range k.ends {
-		w := k.waits[i]
-		w.Targets = k.targets[from:end:end]
-		from = end
-		visit(&w)
-	}
-}
-
-// Waits visits every goroutine that waits for another one, in the order of the
-// runtime's list of goroutines; the Wait and its Targets are only lent, and not to be
-// changed. What could not be found out is in each Wait's Doubt and, in sum, in the
-// gaps. The error is the context's.
-func (r *Reader) Waits(ctx context.Context, visit func(*Wait)) error {
-	if r.kept == nil {
-		k, err := r.readWaits(ctx)
-		if err != nil {
-			return err
-		}
-		r.kept = k
-	}
-	r.kept.each(visit)
-	return nil
-}
-
-// readWaits finds out what all goroutines wait for.
-func (r *Reader) readWaits(ctx context.Context) (*kept, error) {
-	var (
-		w        Wait
-		n        int
-		ended    error
-		doubtful int
-		first    error
-		at       image.Addr
-	)
-	k := &kept{}
-	r.p.Goroutines(func(g *gort.Goroutine) {
-		if n++; n%1024 == 0 && ended == nil && ctx.Err() != nil {
-			ended = context.Cause(ctx)
-		}
-		if ended != nil || !r.Of(g, &w) {
-			return
-		}
-		if w.Doubt != nil {
-			if doubtful++; doubtful == 1 {
-				first, at = fmt.Errorf("goroutine %d: %w", g.ID, w.Doubt), g.Addr
-			}
-		}
-		k.add(&w)
-	})
-	if ended != nil {
-		return nil, ended
-	}
-	if doubtful > 0 {
-		r.gap(fmt.Sprintf("what %d goroutines wait for; the first, %v", doubtful, first), at, 0)
-	}
-	return k, nil
-}
 
 // Sudogs visits the addresses of the runtime.sudogs that stand for waiting
 // goroutines in the queues of channels, semaphores and condition variables, each

@@ -34,7 +34,7 @@ var street = []struct {
 	{"coreread/goheap", []string{"coreread/elfcore", "coreread/exe", "coreread/gort", "coreread/gotypes", "coreread/image", "coreread/layout", "internal/bulk", "internal/parallel"}},
 	{"coreread/goroots", []string{"coreread/elfcore", "coreread/exe", "coreread/goheap", "coreread/gort", "coreread/gotypes", "coreread/image", "coreread/layout"}},
 	{"coreread/goprof", []string{"coreread/elfcore", "coreread/exe", "coreread/goheap", "coreread/gort", "coreread/image", "coreread/layout"}},
-	{"coreread/gosync", []string{"coreread/elfcore", "coreread/exe", "coreread/gort", "coreread/image", "coreread/layout"}},
+	{"coreread/gosync", []string{"coreread/elfcore", "coreread/exe", "coreread/gort", "coreread/image", "coreread/layout", "internal/parallel"}},
 	{"coreread/gopoll", []string{"coreread/elfcore", "coreread/exe", "coreread/gort", "coreread/image", "coreread/layout"}},
 	{"coreread/values", nil},
 	{"coreread", []string{"coreread/*"}},
