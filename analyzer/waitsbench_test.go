@@ -17,9 +17,15 @@ var (
 	benchBinary = flag.String("binary", "", "binary of -core")
 )
 
-// BenchmarkWaits times what goroutines wait for against the rest of a report without
-// the heap, from opening the core to writing JSON, and reports the ratio of the two.
+// BenchmarkWaits times what goroutines wait for and which of them are leaked against
+// the rest of a report, from opening the core to writing JSON, and reports the
+// ratio of the two. What only reads the heap is in neither.
 func BenchmarkWaits(b *testing.B) {
+	b.Run("heap", func(b *testing.B) { benchmarkWaits(b, false) })
+	b.Run("no-heap", func(b *testing.B) { benchmarkWaits(b, true) })
+}
+
+func benchmarkWaits(b *testing.B, noHeap bool) {
 	cfg := coreread.Config{Core: *benchCore, Binary: *benchBinary}
 	if cfg.Core == "" {
 		c := testcores.Get(b, "waits-shapes-1.27.3-plain")
@@ -33,17 +39,18 @@ func BenchmarkWaits(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := begin(ctx, snap, Config{NoHeap: true})
+		a := begin(ctx, snap, Config{NoHeap: noHeap})
 		a.describeThreads()
 		a.describeScheduler()
 		a.describeGC()
 		a.describeCrash(ctx)
 		rest += time.Since(start)
+		a.describeHeap(ctx)
 		start = time.Now()
 		a.describeWaits(ctx)
 		waits += time.Since(start)
 		start = time.Now()
-		a.doc.Waits = nil
+		a.doc.Waits, a.doc.Heap = nil, nil
 		a.judge()
 		a.describeCompleteness()
 		if err := report.Render(io.Discard, report.Config{Format: report.JSON}, report.NewView(a.doc)); err != nil {

@@ -1,7 +1,6 @@
 package leaks
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -13,10 +12,8 @@ import (
 // search for leaked goroutines (runtime/mgc.go, findMaybeRunnableGoroutines).
 // Its time is linear in the graph.
 type marking struct {
-	graph *dominator.Graph
-	// replaced has the edges of those nodes that do not lead where the graph says.
-	replaced  map[uint32][]uint32
-	replacing dominator.Set // its keys
+	graph    *dominator.Graph
+	replaced *replacedEdges
 
 	waiters []uint32 // nodes
 	waits   []wait   // by object
@@ -38,25 +35,26 @@ func (s *state) clone() state {
 	return state{marked: slices.Clone(s.marked), live: slices.Clone(s.live), asleep: s.asleep}
 }
 
-// wait says that a waiter waits for an object, perhaps among others.
-type wait struct{ object, waiter uint32 }
+// wait says that a waiter waits for an object, perhaps among others. They sort by object.
+type wait uint64
+
+func newWait(object, waiter uint32) wait { return wait(object)<<32 | wait(waiter) }
+
+func (w wait) object() uint32 { return uint32(w >> 32) }
+func (w wait) waiter() uint32 { return uint32(w) }
 
 // newMarking prepares a marking. waiters are nodes of the graph that nothing marks
 // but their waits; the waits may come in any order.
-func newMarking(g *dominator.Graph, replaced map[uint32][]uint32, waiters []uint32, waits []wait) *marking {
+func newMarking(g *dominator.Graph, replaced *replacedEdges, waiters []uint32, waits []wait) *marking {
 	m := &marking{
-		graph: g, replaced: replaced, replacing: dominator.NewSet(g.Nodes()),
+		graph: g, replaced: replaced,
 		waiters: waiters, waits: waits, waited: dominator.NewSet(g.Nodes()),
 		state: state{marked: dominator.NewSet(g.Nodes()), live: dominator.NewSet(len(waiters)), asleep: len(waiters)},
 	}
-	for v := range replaced {
-		m.replacing.Add(v)
-	}
-	slices.SortFunc(m.waits, func(a, b wait) int {
-		return cmp.Or(cmp.Compare(a.object, b.object), cmp.Compare(a.waiter, b.waiter))
-	})
+	replaced.seal(g.Nodes())
+	slices.Sort(m.waits)
 	for _, w := range m.waits {
-		m.waited.Add(w.object)
+		m.waited.Add(w.object())
 	}
 	return m
 }
@@ -77,9 +75,9 @@ func (m *marking) mark(v uint32) {
 
 // wakeWaiting lets all join in that wait for an object.
 func (m *marking) wakeWaiting(object uint32) {
-	i, _ := slices.BinarySearchFunc(m.waits, object, func(w wait, object uint32) int { return cmp.Compare(w.object, object) })
-	for ; i < len(m.waits) && m.waits[i].object == object; i++ {
-		m.wake(m.waits[i].waiter)
+	i, _ := slices.BinarySearch(m.waits, newWait(object, 0))
+	for ; i < len(m.waits) && m.waits[i].object() == object; i++ {
+		m.wake(m.waits[i].waiter())
 	}
 }
 
@@ -121,8 +119,8 @@ func (m *marking) run(ctx context.Context) error {
 
 // edges returns what a node leads to.
 func (m *marking) edges(v uint32) []uint32 {
-	if m.replacing.Has(v) {
-		return m.replaced[v]
+	if edges, ok := m.replaced.of(v); ok {
+		return edges
 	}
 	return m.graph.Targets[m.graph.Offsets[v]:m.graph.Offsets[v+1]]
 }

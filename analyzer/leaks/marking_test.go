@@ -15,7 +15,7 @@ func TestMarkingAgainstRounds(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		p := randomProblem(r)
-		m := newMarking(&p.graph, p.replaced, p.waiters, slices.Clone(p.waits))
+		m := newMarking(&p.graph, p.replacements(r), p.waiters, slices.Clone(p.waits))
 		for _, v := range p.roots {
 			m.mark(v)
 		}
@@ -58,6 +58,20 @@ type problem struct {
 	roots, later []uint32
 }
 
+// replacements has the replaced edges, and of some nodes others before them.
+func (p *problem) replacements(r *rand.Rand) *replacedEdges {
+	list := &replacedEdges{}
+	for v := range p.replaced {
+		if r.IntN(2) == 0 {
+			list.add(v, []uint32{0})
+		}
+	}
+	for v, edges := range p.replaced {
+		list.add(v, edges)
+	}
+	return list
+}
+
 func randomProblem(r *rand.Rand) *problem {
 	objects, waiters := 3+r.IntN(15), 1+r.IntN(5)
 	p := &problem{replaced: map[uint32][]uint32{}}
@@ -79,7 +93,7 @@ func randomProblem(r *rand.Rand) *problem {
 	for w := range waiters {
 		p.waiters = append(p.waiters, uint32(objects+w))
 		for range r.IntN(3) {
-			p.waits = append(p.waits, wait{uint32(r.IntN(objects)), uint32(w)})
+			p.waits = append(p.waits, newWait(uint32(r.IntN(objects)), uint32(w)))
 		}
 	}
 	for range r.IntN(3) {
@@ -104,8 +118,8 @@ func (p *problem) rounds(roots []uint32) (live []bool, rounds int) {
 		}
 		reached := p.search(from)
 		for _, w := range p.waits {
-			if reached[w.object] && !live[w.waiter] {
-				live[w.waiter], changed = true, true
+			if reached[w.object()] && !live[w.waiter()] {
+				live[w.waiter()], changed = true, true
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func (s *search) dropDeadOf(slots []graph.Slot) {
 	}
 	dead = slices.DeleteFunc(dead, func(f func(graph.Slot) bool) bool { return f == nil })
 	if len(dead) > 0 && len(dead) <= maxDead {
-		s.replaced[s.heap.Graph.Node(slots[0].Holder)] = s.edgesWithout(slots, dead)
+		s.replaced.add(s.heap.Graph.Node(slots[0].Holder), s.edgesWithout(slots, dead))
 	}
 }
 

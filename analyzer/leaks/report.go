@@ -133,7 +133,7 @@ func (w *waiter) reason(v verdict) string {
 			return "a send to a nil channel never ends"
 		case w.op == gosync.NilReceive:
 			return "a receive from a nil channel never ends"
-		case len(w.targets) == 0:
+		case w.targets[0] == w.targets[1]:
 			return "all channels of the select are nil"
 		}
 		return "nothing that can run refers to " + what
@@ -151,7 +151,7 @@ func (w *waiter) reason(v verdict) string {
 // what names what a waiter waits for.
 func (w *waiter) what() string {
 	switch {
-	case w.op == gosync.Select && len(w.targets) > 1:
+	case w.op == gosync.Select && w.targets[1]-w.targets[0] > 1:
 		return "a channel of the select"
 	case onChannel(w.op):
 		return "the channel"
@@ -173,10 +173,10 @@ func (s *search) paths(ctx context.Context, verdicts []verdict, members map[gath
 		if v := verdicts[list[0]]; v != unused && v != stalled {
 			continue
 		}
-		for _, at := range w.targets {
-			if o := s.heap.Heap.FindObject(at); o != goheap.NoObject {
-				wanted[uint32(o)] = true
-			} else if v, ok := s.heap.VariableAt(at); ok {
+		for _, t := range s.targetsOf(w) {
+			if t.object != goheap.NoObject {
+				wanted[uint32(t.object)] = true
+			} else if v, ok := s.heap.VariableAt(t.at); ok {
 				paths[k] = []string{v.Name}
 			}
 		}
@@ -187,8 +187,8 @@ func (s *search) paths(ctx context.Context, verdicts []verdict, members map[gath
 	found, err := s.shortest(ctx, wanted)
 	for k, list := range members {
 		w := &s.waiters[list[0]]
-		for _, at := range w.targets {
-			nodes := found[uint32(s.heap.Heap.FindObject(at))]
+		for _, t := range s.targetsOf(w) {
+			nodes := found[uint32(t.object)]
 			if paths[k] == nil && nodes != nil {
 				paths[k] = s.name(nodes, w)
 			}
@@ -201,8 +201,8 @@ func (s *search) paths(ctx context.Context, verdicts []verdict, members map[gath
 func (s *search) name(nodes []uint32, w *waiter) []string {
 	path := s.heap.Path(nodes)
 	o := goheap.Object(nodes[len(nodes)-1])
-	for _, at := range w.targets {
-		found, off, ok := s.heap.Heap.Find(at)
+	for _, t := range s.targetsOf(w) {
+		found, off, ok := s.heap.Heap.Find(t.at)
 		if k := s.heap.Types.Of[o]; ok && found == o && k != 0 && off > 0 && len(path) > 0 && !onChannel(w.op) {
 			path[len(path)-1] += s.heap.Types.FieldPath(k, uint64(off))
 			break

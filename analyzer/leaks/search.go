@@ -23,14 +23,16 @@ type search struct {
 	goroutines []facts.Goroutine // by id
 	groups     map[int]*facts.Group
 	programs   programs
+	last       int  // index of the goroutine that was looked up last
 	searches   bool // the version can search for leaks itself
 
 	stackLow, stackHigh, schedLink uint64        // offsets of fields of runtime.g
 	owned                          dominator.Set // objects
 
 	waiters  []waiter
+	targets  []target // of all waiters
 	waiterOf []uint32 // by holder; noWaiter for those that do not wait for ever
-	replaced map[uint32][]uint32
+	replaced replacedEdges
 	edges    []uint32 // of the sudogs in replaced
 	// statics are the variables that waiters wait for, which lie outside of the heap.
 	statics []static
@@ -56,25 +58,26 @@ func (s *search) prepare(ctx context.Context, sync *gosync.Reader, poll *gopoll.
 	if err := s.readWaiters(ctx, sync); err != nil {
 		return err
 	}
+	s.findTargets()
 	s.hideStoppedTimers(poll)
 	s.dropDead()
 	nodes := make([]uint32, len(s.waiters))
-	var waits []wait
+	waits := make([]wait, 0, len(s.targets))
 	var awake []uint32
 	for i := range s.waiters {
 		w := &s.waiters[i]
 		nodes[i] = s.heap.Graph.Node(w.holder)
-		for _, at := range w.targets {
-			if o := s.heap.Heap.FindObject(at); o != goheap.NoObject {
-				waits = append(waits, wait{uint32(o), uint32(i)})
-			} else if v, ok := s.heap.VariableAt(at); ok {
+		for _, t := range s.targetsOf(w) {
+			if t.object != goheap.NoObject {
+				waits = append(waits, newWait(uint32(t.object), uint32(i)))
+			} else if v, ok := s.heap.VariableAt(t.at); ok {
 				s.statics = append(s.statics, static{uint32(i), v.Range.Start, s.programs.own(graph.PackageOf(v.Name))})
 			} else {
 				awake = append(awake, uint32(i))
 			}
 		}
 	}
-	s.marking = newMarking(&s.heap.Graph.Edges, s.replaced, nodes, waits)
+	s.marking = newMarking(&s.heap.Graph.Edges, &s.replaced, nodes, waits)
 	for _, w := range awake {
 		s.marking.wake(w)
 	}

@@ -40,6 +40,6 @@ func (s *search) hideStoppedTimers(poll *gopoll.Reader) {
 			continue
 		}
 		edges := &s.heap.Graph.Edges
-		s.replaced[uint32(o)] = slices.DeleteFunc(slices.Clone(edges.Targets[edges.Offsets[o]:edges.Offsets[o+1]]), stopped.Has)
+		s.replaced.add(uint32(o), slices.DeleteFunc(slices.Clone(edges.Targets[edges.Offsets[o]:edges.Offsets[o+1]]), stopped.Has))
 	}
 }

@@ -21,9 +21,15 @@ type waiter struct {
 	holder    uint32 // index in Roots.Holders
 	group     int    // facts.Group.ID
 	op        gosync.Op
-	sends     bool         // all cases of a select send
-	targets   []image.Addr // words of memory that it waits for
-	sudogs    []image.Addr // that stand for it
+	sends     bool   // all cases of a select send
+	targets   [2]int // in search.targets: the first, and behind the last
+}
+
+// target is a word of memory that a goroutine waits for.
+type target struct {
+	at     image.Addr
+	sudog  image.Addr    // that stands for the goroutine there; 0 when unknown
+	object goheap.Object // that at is in
 }
 
 // noWaiter is the number of none.
@@ -49,11 +55,11 @@ func unwakeable(op gosync.Op) bool {
 // readWaiters lists the goroutines that may be leaked, and the edges of their sudogs.
 func (s *search) readWaiters(ctx context.Context, sync *gosync.Reader) error {
 	next := uint32(0) // holders of goroutines are in the order of the runtime's list, too
-	s.replaced = make(map[uint32][]uint32, len(s.goroutines))
 	s.waiterOf = make([]uint32, len(s.roots.Holders))
 	for i := range s.waiterOf {
 		s.waiterOf[i] = noWaiter
 	}
+	s.waiters, s.targets = make([]waiter, 0, len(s.goroutines)), make([]target, 0, len(s.goroutines))
 	return sync.Waits(ctx, func(w *gosync.Wait) {
 		holder, grouped := s.holderFrom(next, w.Goroutine)
 		next = holder + 1
@@ -91,24 +97,51 @@ func bubbled(reason string) bool {
 }
 
 func (s *search) addTargets(to *waiter, w *gosync.Wait) {
-	sends := 0
+	sends, first := 0, len(s.targets)
 	for i := range w.Targets {
 		t := &w.Targets[i]
 		at := t.Addr
 		if t.Sema != 0 {
 			at = t.Sema
 		}
-		to.targets = append(to.targets, at)
+		s.targets = append(s.targets, target{at: at, sudog: t.Sudog, object: goheap.NoObject})
 		if t.Send && !t.SideUnknown {
 			sends++
 		}
-		if t.Sudog != 0 {
-			to.sudogs = append(to.sudogs, t.Sudog)
-			s.hide(t.Sudog, s.heap.Heap.FindObject(at))
-		}
 	}
+	to.targets = [2]int{first, len(s.targets)}
 	to.sends = sends > 0 && sends == len(w.Targets)
 }
+
+// findTargets finds the objects that waiters wait for, many side by side, and hides
+// them from the sudogs.
+func (s *search) findTargets() {
+	const batch = 256
+	var objects [batch]uint64
+	var sudogs [batch]image.Addr
+	var places [batch]goheap.Place
+	locator := s.heap.Heap.Locator()
+	s.edges = make([]uint32, 0, sudogEdges*len(s.targets))
+	s.replaced.list = make([]replacement, 0, len(s.targets))
+	for rest := s.targets; len(rest) > 0; {
+		part := rest[:min(batch, len(rest))]
+		rest = rest[len(part):]
+		for i, t := range part {
+			objects[i], sudogs[i] = uint64(t.at), t.sudog
+		}
+		s.heap.Heap.FindObjects(objects[:len(part)])
+		locator.Locate(sudogs[:len(part)], places[:])
+		for i := range part {
+			part[i].object = goheap.Object(objects[i])
+			if places[i].Offset == 0 {
+				s.hide(places[i].Object, part[i].object)
+			}
+		}
+	}
+}
+
+// targetsOf returns what a waiter waits for.
+func (s *search) targetsOf(w *waiter) []target { return s.targets[w.targets[0]:w.targets[1]] }
 
 // bind finds the fields of the runtime's structures.
 func (s *search) bind() error {
@@ -120,20 +153,22 @@ func (s *search) bind() error {
 	return g.Err()
 }
 
+// sudogEdges is how many objects a sudog leads to, as a rule at most.
+const sudogEdges = 4
+
 // hide takes the object that a goroutine waits for from what its sudog leads to
 // (runtime/mgc.go, setSyncObjectsUntraceable).
-func (s *search) hide(sudog image.Addr, target goheap.Object) {
-	o, off, ok := s.heap.Heap.Find(sudog)
-	if !ok || off != 0 || target == goheap.NoObject {
+func (s *search) hide(sudog, target goheap.Object) {
+	if sudog == goheap.NoObject || target == goheap.NoObject {
 		return // it keeps its edges, and may keep the goroutine awake
 	}
 	edges, first := &s.heap.Graph.Edges, len(s.edges)
-	for _, to := range edges.Targets[edges.Offsets[o]:edges.Offsets[o+1]] {
+	for _, to := range edges.Targets[edges.Offsets[sudog]:edges.Offsets[sudog+1]] {
 		if to != uint32(target) {
 			s.edges = append(s.edges, to)
 		}
 	}
-	s.replaced[uint32(o)] = s.edges[first:len(s.edges):len(s.edges)]
+	s.replaced.add(uint32(sudog), s.edges[first:len(s.edges):len(s.edges)])
 }
 
 // ownObjects are the runtime.gs, to which only their holders lead.
@@ -147,7 +182,16 @@ func ownObjects(g *graph.Graph) dominator.Set {
 	return owned
 }
 
-// find returns the index of a goroutine in the report's list, which is by id.
+// find returns the index of a goroutine in the report's list, which is by id. Most
+// look-ups are of goroutines that follow each other.
 func (s *search) find(id uint64) (int, bool) {
-	return slices.BinarySearchFunc(s.goroutines, id, func(g facts.Goroutine, id uint64) int { return cmp.Compare(uint64(g.ID), id) })
+	if next := s.last + 1; next < len(s.goroutines) && uint64(s.goroutines[next].ID) == id {
+		s.last = next
+		return next, true
+	}
+	i, ok := slices.BinarySearchFunc(s.goroutines, id, func(g facts.Goroutine, id uint64) int { return cmp.Compare(uint64(g.ID), id) })
+	if ok {
+		s.last = i
+	}
+	return i, ok
 }

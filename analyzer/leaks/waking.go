@@ -48,8 +48,8 @@ func (s *search) ownersByObject(owners map[uint32]uint32) {
 	for i := range s.waiters {
 		w := &s.waiters[i]
 		owners[uint32(s.roots.Holders[w.holder].Own)] = uint32(i)
-		for _, sudog := range w.sudogs {
-			owners[uint32(s.heap.Heap.FindObject(sudog))] = uint32(i)
+		for _, t := range s.targetsOf(w) {
+			owners[uint32(s.heap.Heap.FindObject(t.sudog))] = uint32(i)
 		}
 	}
 	delete(owners, uint32(goheap.NoObject))

@@ -1,6 +1,10 @@
 package waits
 
-import "postmortem/analyzer/facts"
+import (
+	"slices"
+
+	"postmortem/analyzer/facts"
+)
 
 // certainties are how sure the confidences are.
 var certainties = map[facts.Confidence]Certainty{
@@ -33,16 +37,37 @@ func (b *book) connect() {
 		}
 	}
 	for _, e := range b.edges {
-		r := &b.resources[e.resource]
 		if e.behind {
 			// Who comes later waits for the writer that waits for the readers.
-			b.graph.Hold(r.lane, e.goroutine, Proven)
-			b.graph.Wait(e.goroutine, r.behind)
+			b.graph.Hold(b.resources[e.resource].lane, e.goroutine, Proven)
+		}
+	}
+	b.connectWaits()
+	b.solution = b.graph.Solve(facts.WaitCyclesCap, facts.HeadBlockersCap)
+}
+
+// connectWaits enters who waits in which lane. Left out is who is alone: holds
+// nothing, and waits in lanes only that nobody is known to hold.
+func (b *book) connectWaits() {
+	held, holds := make([]bool, len(b.graph.modes)), make([]bool, len(b.goids))
+	for _, a := range b.graph.holds {
+		held[a.from], holds[a.to] = true, true
+	}
+	for g := range uint32(len(b.goids)) {
+		edges := b.edgesOf(g)
+		lane := func(e edge) uint32 {
+			if e.behind {
+				return b.resources[e.resource].behind
+			}
+			return b.resources[e.resource].lane
+		}
+		if !holds[g] && !slices.ContainsFunc(edges, func(e edge) bool { return held[lane(e)] }) {
 			continue
 		}
-		b.graph.Wait(e.goroutine, r.lane)
+		for _, e := range edges {
+			b.graph.Wait(g, lane(e))
+		}
 	}
-	b.solution = b.graph.Solve(facts.WaitCyclesCap, facts.HeadBlockersCap)
 }
 
 // surest are the holders of whom one can be the one that holds it: of a lock that

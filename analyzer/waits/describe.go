@@ -3,7 +3,6 @@ package waits
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"postmortem/analyzer/facts"
 	"postmortem/coreread/gopoll"
@@ -12,8 +11,8 @@ import (
 
 // facts writes the document's part.
 func (b *book) facts() *facts.Waits {
-	d := &describer{book: b, ids: make([]int, len(b.resources)), named: make([]bool, len(b.resources))}
-	d.arrange()
+	d := &describer{book: b, named: make([]bool, len(b.resources))}
+	d.findOwners()
 	doc := &facts.Waits{
 		Resources: []facts.Resource{}, ResourcesTotal: len(b.resources),
 		Edges: []facts.WaitEdge{}, EdgesTotal: len(b.edges),
@@ -36,9 +35,7 @@ func (b *book) facts() *facts.Waits {
 // describer writes what a book says.
 type describer struct {
 	*book
-	order  []uint32 // resources, those with the most who wait first
-	ids    []int    // by resource: its ID in the document
-	named  []bool   // by resource: whether it is listed
+	named  []bool // by resource: whether it is listed
 	shown  map[uint32]*facts.Resource
 	owners []uint32 // by lane: the resource
 
@@ -49,33 +46,8 @@ type describer struct {
 	timerContexts map[image.Addr]typed // see contextReader.timers
 }
 
-// place is what the order of a resource mostly goes by, without looking at it.
-type place struct {
-	waiters int
-	kind    facts.ResourceKind
-	at      image.Addr
-	i       uint32
-}
-
-// arrange gives the resources their order and IDs.
-func (d *describer) arrange() {
-	places := make([]place, len(d.resources))
-	for i := range d.resources {
-		r := &d.resources[i]
-		places[i] = place{r.waiters, r.kind, r.at, uint32(i)}
-	}
-	slices.SortFunc(places, func(a, b place) int {
-		if c := cmp.Or(cmp.Compare(b.waiters, a.waiters), strings.Compare(string(a.kind), string(b.kind)), cmp.Compare(a.at, b.at)); c != 0 {
-			return c
-		}
-		r, s := &d.resources[a.i], &d.resources[b.i]
-		return cmp.Or(strings.Compare(r.label, s.label), cmp.Compare(r.goroutine, s.goroutine))
-	})
-	d.order = make([]uint32, len(places))
-	for n, p := range places {
-		d.order[n] = p.i
-		d.ids[p.i] = n + 1
-	}
+// findOwners finds the resource of each lane.
+func (d *describer) findOwners() {
 	d.owners = make([]uint32, len(d.graph.modes))
 	for i := range d.resources {
 		d.owners[d.resources[i].lane] = uint32(i)
@@ -87,11 +59,12 @@ func (d *describer) arrange() {
 // then those with the most who wait, of each kind some.
 func (d *describer) choose() {
 	left := facts.ResourcesCap
-	pick := func(i uint32) {
+	pick := func(i uint32) (more bool) {
 		if left > 0 && !d.named[i] {
 			d.named[i] = true
 			left--
 		}
+		return left > 0
 	}
 	for _, k := range d.solution.Knots {
 		for _, s := range k.Cycle {
@@ -103,10 +76,8 @@ func (d *describer) choose() {
 			pick(r)
 		}
 	}
-	d.spread(len(d.order), resourcesOfKind, func(n int) (facts.ResourceKind, func()) {
-		i := d.order[n]
-		return d.resources[i].kind, func() { pick(i) }
-	})
+	kind := func(n int) facts.ResourceKind { return d.resources[d.order[n]].kind }
+	spread(len(d.order), resourcesOfKind, kind, func(n int) bool { return pick(d.order[n]) })
 }
 
 // How many resources and edges of each kind are listed before any kind has more, so
@@ -116,18 +87,27 @@ const (
 	edgesOfKind     = 500
 )
 
-// spread picks the first of n things of each kind, then all others.
-func (d *describer) spread(n, ofKind int, at func(i int) (facts.ResourceKind, func())) {
-	counts := map[facts.ResourceKind]int{}
+// spread picks the first of n things of each kind, then all others, until pick
+// wants no more.
+func spread(n, ofKind int, kindOf func(i int) facts.ResourceKind, pick func(i int) bool) {
+	counts := map[facts.ResourceKind]*int{}
+	var last facts.ResourceKind
+	var count *int // of the last kind: they come in runs
 	for i := range n {
-		kind, pick := at(i)
-		if counts[kind]++; counts[kind] <= ofKind {
-			pick()
+		if kind := kindOf(i); count == nil || kind != last {
+			if last, count = kind, counts[kind]; count == nil {
+				count = new(int)
+				counts[kind] = count
+			}
+		}
+		if *count++; *count <= ofKind && !pick(i) {
+			return
 		}
 	}
 	for i := range n {
-		_, pick := at(i)
-		pick()
+		if !pick(i) {
+			return
+		}
 	}
 }
 
@@ -176,23 +156,22 @@ func (d *describer) prepare() {
 func (d *describer) describeEdges(doc *facts.Waits) {
 	chosen := make([]bool, len(d.edges))
 	left := facts.WaitEdgesCap
-	pick := func(i int) {
+	pick := func(i int) (more bool) {
 		if left > 0 && !chosen[i] && d.named[d.edges[i].resource] {
 			chosen[i] = true
 			left--
 		}
+		return left > 0
 	}
 	for _, k := range d.solution.Knots {
 		for _, s := range k.Cycle {
-			from, _ := slices.BinarySearchFunc(d.edges, s.Goroutine, func(e edge, g uint32) int { return cmp.Compare(e.goroutine, g) })
-			for i := range d.edgesOf(s.Goroutine) {
-				pick(from + i)
+			for i := d.edgesFrom[s.Goroutine]; i < d.edgesFrom[s.Goroutine+1]; i++ {
+				pick(int(i))
 			}
 		}
 	}
-	d.spread(len(d.edges), edgesOfKind, func(i int) (facts.ResourceKind, func()) {
-		return d.resources[d.edges[i].resource].kind, func() { pick(i) }
-	})
+	kind := func(i int) facts.ResourceKind { return d.resources[d.edges[i].resource].kind }
+	spread(len(d.edges), edgesOfKind, kind, pick)
 	for i, e := range d.edges {
 		if !chosen[i] {
 			continue

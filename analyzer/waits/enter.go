@@ -27,7 +27,11 @@ func (b *book) enterSync(w *gosync.Wait) {
 	for i := range w.Targets {
 		t := &w.Targets[i]
 		e := edge{goroutine: n, op: opOf(w.Op, t), selectCase: int32(t.Case)}
-		e.resource = b.resource(key{kind: kinds[t.Kind], at: t.Addr, label: fileLocks[w.Op]}, n, w.G)
+		k := key{kind: kinds[t.Kind], at: t.Addr}
+		if t.Kind == gosync.FD {
+			k.label = fileLocks[w.Op]
+		}
+		e.resource = b.resource(k, n, w.G)
 		b.resources[e.resource].sema = t.Sema
 		// A writer takes the lock within first; only then it waits for readers.
 		e.behind = t.Kind == gosync.RWMutex && w.Op == gosync.WLock && t.Sema != t.Addr+mutexSema
@@ -84,22 +88,20 @@ func opOf(op gosync.Op, t *gosync.Target) facts.WaitOp {
 func (b *book) enterOthers(ctx context.Context) {
 	type other struct {
 		number uint32
-		at     image.Addr
+		g      *gort.Goroutine
 	}
 	var list []other
-	for at, id := range b.in.IDs {
-		if n, ok := b.number(uint64(id)); ok && !b.entered[n] {
-			list = append(list, other{n, at})
+	b.process.Goroutines(func(g *gort.Goroutine) {
+		if n, ok := b.number(g.ID); ok && !b.entered[n] {
+			list = append(list, other{n, g})
 		}
-	}
-	slices.SortFunc(list, func(x, y other) int { return cmp.Compare(x.number, y.number) })
+	})
+	slices.SortStableFunc(list, func(x, y other) int { return cmp.Compare(x.number, y.number) })
 	for _, o := range list {
 		if ctx.Err() != nil {
 			return
 		}
-		if g, err := b.process.GoroutineAt(o.at); err == nil {
-			b.enterOther(o.number, &g)
-		}
+		b.enterOther(o.number, o.g)
 	}
 }
 

@@ -12,19 +12,24 @@ import (
 	"postmortem/coreread/image"
 )
 
-// findLeaks finds the leaked goroutines, and enters that nobody will do anything
-// about what those wait for that are proven to be. The problem says why nothing
-// is known.
-func (b *book) findLeaks(ctx context.Context) (problem string) {
+// findLeaks finds the leaked goroutines.
+func (b *book) findLeaks(ctx context.Context) {
+	if b.in.Heap != nil && b.poll != nil {
+		b.leaks, b.leaksErr = leaks.Find(ctx, b.in.Heap, b.sync, b.poll, b.in.Goroutines)
+	}
+}
+
+// holdLeaked enters that nobody will do anything about what the goroutines wait for
+// that are proven to be leaked, and who could have. The problem says why nothing is
+// known.
+func (b *book) holdLeaked() (problem string) {
 	switch {
 	case b.in.Heap == nil:
 		return "without the heap, leaked goroutines and what refers to channels are not known"
-	case b.sync == nil || b.poll == nil:
+	case b.leaksErr != nil:
+		return fmt.Sprintf("looking for leaked goroutines: %v", b.leaksErr)
+	case b.leaks == nil:
 		return "" // what is not known has been said
-	}
-	var err error
-	if b.leaks, err = leaks.Find(ctx, b.in.Heap, b.sync, b.poll, b.in.Goroutines); err != nil {
-		return fmt.Sprintf("looking for leaked goroutines: %v", err)
 	}
 	proven := make([]bool, len(b.in.Goroutines.List))
 	for _, g := range b.leaks.Groups {
@@ -44,14 +49,14 @@ func (b *book) findLeaks(ctx context.Context) (problem string) {
 			b.resources[e.resource].never = true
 		}
 	}
-	b.holdLeaked()
+	b.holdReferrers()
 	return ""
 }
 
-// holdLeaked enters who refers to the channels and wait groups that leaked goroutines
+// holdReferrers enters who refers to the channels and wait groups that leaked goroutines
 // wait for. Those will not act: they are leaked themselves, or the others were
 // not. It tells who waits for whom.
-func (b *book) holdLeaked() {
+func (b *book) holdReferrers() {
 	wanted := map[image.Addr]uint32{}
 	var filter addressFilter
 	for i := range b.resources {

@@ -180,6 +180,11 @@ func local(variable, function string) string {
 
 // onStack names an object by the local variable that it is a part of.
 func (n *namer) onStack(at image.Addr, typ string) (string, bool) {
+	if n.heap != nil {
+		if i, ok := n.heap.Heap.SpanIndex(at); ok && n.heap.Heap.Spans[i].InUse() {
+			return "", false // stacks have spans of their own
+		}
+	}
 	n.findStacks()
 	i, ok := slices.BinarySearchFunc(n.stacks, at, func(s stack, at image.Addr) int { return compare(s.Start, at) })
 	if !ok {

@@ -47,7 +47,7 @@ type edge struct {
 }
 
 // kinds are the resources that targets are.
-var kinds = map[gosync.Kind]facts.ResourceKind{
+var kinds = [...]facts.ResourceKind{
 	gosync.Unknown:   facts.ResourceOther,
 	gosync.Channel:   facts.ResourceChannel,
 	gosync.Mutex:     facts.ResourceMutex,
@@ -109,11 +109,18 @@ func (b *book) add(e edge) {
 	b.edges = append(b.edges, e)
 }
 
-// sortEdges sorts the edges by goroutine, and counts those who wait for each resource.
+// sortEdges sorts the edges by goroutine, finds those of each, and counts those who wait for each resource.
 func (b *book) sortEdges() {
 	order := func(x, y edge) int { return cmp.Compare(x.goroutine, y.goroutine) }
 	if !slices.IsSortedFunc(b.edges, order) {
 		slices.SortStableFunc(b.edges, order)
+	}
+	b.edgesFrom = make([]uint32, len(b.goids)+1)
+	for _, e := range b.edges {
+		b.edgesFrom[e.goroutine+1]++
+	}
+	for i := range b.goids {
+		b.edgesFrom[i+1] += b.edgesFrom[i]
 	}
 	last := make([]uint32, len(b.resources)) // the goroutine that was counted last, plus 1
 	for i := range b.resources {
@@ -127,14 +134,10 @@ func (b *book) sortEdges() {
 	}
 }
 
-// edgesOf returns the edges of a goroutine.
+// edgesOf returns the edges of a goroutine, of those that were there when they were
+// sorted last.
 func (b *book) edgesOf(goroutine uint32) []edge {
-	from, _ := slices.BinarySearchFunc(b.edges, goroutine, func(e edge, g uint32) int { return cmp.Compare(e.goroutine, g) })
-	to := from
-	for to < len(b.edges) && b.edges[to].goroutine == goroutine {
-		to++
-	}
-	return b.edges[from:to]
+	return b.edges[b.edgesFrom[goroutine]:b.edgesFrom[goroutine+1]]
 }
 
 // waitsFor reports whether a goroutine waits for a resource.

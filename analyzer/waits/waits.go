@@ -11,13 +11,13 @@ import (
 	"postmortem/coreread/gort"
 	"postmortem/coreread/gosync"
 	"postmortem/coreread/image"
+	"postmortem/internal/parallel"
 )
 
 // Input is what is known of the process already.
 type Input struct {
 	Snapshot   *coreread.Snapshot
 	Goroutines *facts.Goroutines
-	IDs        map[image.Addr]int64 // of the same, by the address of the runtime.g
 	Clocks     *gort.Clocks
 	// Heap is nil when it was not read: then types of objects are not known, and
 	// neither is what refers to a channel.
@@ -43,10 +43,12 @@ func Describe(ctx context.Context, in Input) (*facts.Waits, string) {
 		b.holdLocks(ctx)
 	}
 	b.sortEdges()
-	if lost := b.findLeaks(ctx); problem == "" {
+	if lost := b.holdLeaked(); problem == "" {
 		problem = lost
 	}
+	arranged := parallel.Beside(b.arrange)
 	b.connect()
+	arranged()
 	doc := b.facts()
 	if all := b.process.Gaps(); len(all) > gaps && problem == "" {
 		problem = fmt.Sprintf("%d places could not be read, among them %s", len(all)-gaps, all[gaps].What)
@@ -65,11 +67,15 @@ type book struct {
 	byAddress map[image.Addr]uint32 // resources without a label, most of them
 	byKey     map[key]uint32        // the others
 	edges     []edge
-	goids     []int64 // of Goroutines.List, side by side
-	entered   []bool  // by index of the goroutine in Goroutines.List
-	last      uint32  // index of the goroutine that was looked up last
+	edgesFrom []uint32 // by goroutine, its first in edges; see sortEdges
+	goids     []int64  // of Goroutines.List, side by side
+	entered   []bool   // by index of the goroutine in Goroutines.List
+	last      uint32   // index of the goroutine that was looked up last
+	order     []uint32 // resources, those with the most who wait first
+	ids       []int    // by resource: its ID in the document
 	names     *namer
 	leaks     *facts.Leaks
+	leaksErr  error
 
 	graph    *Graph
 	solution *Solution
@@ -91,16 +97,23 @@ func newBook(in Input) *book {
 // read enters what goroutines wait for.
 func (b *book) read(ctx context.Context) error {
 	var err, syncErr error
-	if b.sync, syncErr = gosync.New(b.process); syncErr == nil {
-		syncErr = b.sync.Waits(ctx, b.enterSync)
-	}
-	if syncErr != nil {
-		err = fmt.Errorf("what goroutines wait for inside of Go: %w", syncErr)
-	}
 	reader, pollErr := gopoll.New(b.process)
 	if pollErr == nil {
 		b.poll = reader
-	} else if err == nil {
+	}
+	if b.sync, syncErr = gosync.New(b.process); syncErr == nil {
+		syncErr = b.sync.Read(ctx)
+	}
+	if syncErr == nil {
+		// Both only go over what has been read.
+		found := parallel.Beside(func() { b.findLeaks(ctx) })
+		syncErr = b.sync.Waits(ctx, b.enterSync)
+		found()
+	}
+	switch {
+	case syncErr != nil:
+		err = fmt.Errorf("what goroutines wait for inside of Go: %w", syncErr)
+	case pollErr != nil:
 		err = fmt.Errorf("what goroutines wait for outside of Go: %w", pollErr)
 	}
 	b.enterOthers(ctx)
