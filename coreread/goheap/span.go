@@ -1,8 +1,9 @@
 package goheap
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 
 	"postmortem/coreread/image"
 	"postmortem/coreread/layout"
@@ -93,18 +94,31 @@ func (h *Heap) readSpans(mheap image.Addr) error {
 
 // sortSpans orders the spans by address and drops those that lie over another.
 func (h *Heap) sortSpans() (whole bool) {
-	sort.Slice(h.Spans, func(i, j int) bool { return h.Spans[i].Start < h.Spans[j].Start })
-	kept, overlaps := h.Spans[:0], 0
-	var first image.Addr
+	type place struct {
+		start image.Addr
+		i     uint32
+	}
+	order := make([]place, len(h.Spans)) // a span is many times as large
 	for i := range h.Spans {
-		s := h.Spans[i]
+		order[i] = place{h.Spans[i].Start, uint32(i)}
+	}
+	slices.SortFunc(order, func(a, b place) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return cmp.Compare(a.i, b.i)
+	})
+	kept, overlaps := make([]Span, 0, len(order)), 0
+	var first image.Addr
+	for _, p := range order {
+		s := &h.Spans[p.i]
 		if n := len(kept); n > 0 && s.Start < kept[n-1].End() {
 			if overlaps++; overlaps == 1 {
 				first = s.Addr
 			}
 			continue
 		}
-		kept = append(kept, s)
+		kept = append(kept, *s)
 	}
 	h.Spans = kept
 	if overlaps > 0 {
