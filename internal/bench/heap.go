@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,11 @@ const (
 
 // millions are the sizes of the heaps, in objects; the last one is compared with the collector.
 var millions = []int{1, 2, 4, 8, 12}
+
+// rounds is how many processes of the last size live, collect and die: what the
+// machine has to do besides changes over minutes, and weighs on a process's
+// collections and on the analysis right after them alike.
+const rounds = 5
 
 // A heapRun is one dead process and what postmortem took for it.
 type heapRun struct {
@@ -50,17 +56,25 @@ func heaps(dir, tool string, opt options) error {
 	}
 	fmt.Printf("%10s %9s %9s %10s %10s %12s %10s %12s %10s\n",
 		"objects", "heap", "GC", "analyze", "--no-heap", "heap part", "ns/object", "anonymous", "x GC")
-	var last heapRun
-	for _, m := range millions {
-		if last, err = measureHeap(dir, tool, binary, m*1_000_000/objectsPerUser, opt.runs); err != nil {
-			return err
+	var last []heapRun
+	for i, m := range millions {
+		times, runs := 1, opt.runs
+		if i == len(millions)-1 {
+			times, runs = rounds, 1
 		}
-		fmt.Printf("%10d %5d MiB %9s %10s %10s %12s %10.0f %8d MiB %10.2f\n", last.objects, last.bytes>>20, milliseconds(last.gc),
-			milliseconds(last.whole.median), milliseconds(last.rest.median), milliseconds(last.part()),
-			float64(last.part().Nanoseconds())/float64(last.objects), last.whole.anon>>20, last.ratio())
+		for range times {
+			r, err := measureHeap(dir, tool, binary, m*1_000_000/objectsPerUser, runs)
+			if err != nil {
+				return err
+			}
+			r.printRow()
+			if times > 1 {
+				last = append(last, r)
+			}
+		}
 	}
 	fmt.Println()
-	last.print()
+	compare(last)
 	return nil
 }
 
@@ -126,15 +140,32 @@ func (r *heapRun) part() time.Duration { return r.whole.median - r.rest.median }
 // ratio is the cost of the heap in collections of it.
 func (r *heapRun) ratio() float64 { return r.part().Seconds() / r.gc.Seconds() }
 
+func (r *heapRun) printRow() {
+	fmt.Printf("%10d %5d MiB %9s %10s %10s %12s %10.0f %8d MiB %10.2f\n", r.objects, r.bytes>>20, milliseconds(r.gc),
+		milliseconds(r.whole.median), milliseconds(r.rest.median), milliseconds(r.part()),
+		float64(r.part().Nanoseconds())/float64(r.objects), r.whole.anon>>20, r.ratio())
+}
+
 func (r *heapRun) print() {
 	fmt.Printf("analyze             median %8s, best %8s, anonymous %d MiB\n", milliseconds(r.whole.median), milliseconds(r.whole.wall), r.whole.anon>>20)
 	fmt.Printf("analyze --no-heap   median %8s, best %8s, anonymous %d MiB\n", milliseconds(r.rest.median), milliseconds(r.rest.wall), r.rest.anon>>20)
-	if r.objects == 0 {
-		return // not a process of ours
+}
+
+// compare prints what the analysis of a heap takes in collections of the same heap,
+// by process.
+func compare(all []heapRun) {
+	var gc, part []time.Duration
+	var ratios []float64
+	anon, objects := int64(0), all[0].objects
+	for _, r := range all {
+		gc, part, ratios = append(gc, r.gc), append(part, r.part()), append(ratios, r.ratio())
+		anon = max(anon, r.whole.anon)
 	}
-	fmt.Printf("runtime.GC()        median %8s of %d\n", milliseconds(r.gc), collections)
-	fmt.Printf("heap part           %.2f times runtime.GC(), best %.2f; the whole of analyze %.2f times\n",
-		r.ratio(), (r.whole.wall-r.rest.wall).Seconds()/r.gc.Seconds(), r.whole.median.Seconds()/r.gc.Seconds())
+	slices.Sort(ratios)
+	fmt.Printf("runtime.GC()        median %8s of %d processes, each the median of %d\n", milliseconds(median(gc)), len(all), collections)
+	fmt.Printf("heap part           median %8s, best %8s\n", milliseconds(median(part)), milliseconds(slices.Min(part)))
+	fmt.Printf("heap part           median %.2f times runtime.GC() of the same process, from %.2f to %.2f\n",
+		ratios[(len(ratios)-1)/2], ratios[0], ratios[len(ratios)-1])
 	fmt.Printf("anonymous memory    %.1f bytes per object; %d MiB and %d bytes per object would be %d MiB\n",
-		float64(r.whole.anon)/float64(r.objects), allowance>>20, perObject, (allowance+perObject*r.objects)>>20)
+		float64(anon)/float64(objects), allowance>>20, perObject, (allowance+perObject*objects)>>20)
 }
