@@ -227,6 +227,36 @@ func TestFirstScreens(t *testing.T) {
 	}
 }
 
+// TestTimersEndWaits asks of a pile that a timer will wake why it takes so long, and
+// of any other who should wake it.
+func TestTimersEndWaits(t *testing.T) {
+	const other, timer = "who should be at the other end", "a timer ends the wait, that of `g105` in 7.3s: is it meant to take so long?"
+	for _, test := range []struct {
+		timer facts.TimerState
+		op    facts.WaitOp
+		goid  int64
+		want  string
+	}{
+		{facts.TimerState{FiresInNS: facts.Some[int64](7_300_000_000)}, facts.OpReceive, 105, timer},
+		{facts.TimerState{FiresInNS: facts.Some[int64](7_300_000_000), PeriodNS: 1e9}, facts.OpReceive, 105, other},
+		{facts.TimerState{FiresInNS: facts.Some[int64](7_300_000_000), Stopped: true}, facts.OpReceive, 105, other},
+		{facts.TimerState{FiresInNS: facts.Some[int64](-7_300_000_000)}, facts.OpReceive, 105, other},
+		{facts.TimerState{}, facts.OpReceive, 105, other},
+		{facts.TimerState{FiresInNS: facts.Some[int64](7_300_000_000)}, facts.OpSend, 105, other},
+		{facts.TimerState{FiresInNS: facts.Some[int64](7_300_000_000)}, facts.OpReceive, 125, other},
+	} {
+		doc := documents()["deadlock"]
+		doc.Waits = &facts.Waits{
+			Resources: []facts.Resource{{ID: 1, Kind: facts.ResourceChannel, Holders: []facts.Holder{}, Channel: &facts.ChannelState{Timer: &test.timer}}},
+			Edges:     []facts.WaitEdge{{Goroutine: test.goid, Resource: 1, Op: test.op}},
+			Cycles:    []facts.WaitCycle{}, HeadBlockers: []facts.HeadBlocker{},
+		}
+		if src := string(render(t, doc, report.Config{Format: report.Markdown})); !strings.Contains(src, test.want) {
+			t.Errorf("%+v of g%d: the report does not say %q", test, test.goid, test.want)
+		}
+	}
+}
+
 func TestHiddenMessage(t *testing.T) {
 	doc := panicked()
 	doc.Crash.Message, doc.Crash.Panics[0].Message = facts.Maybe[string]{}, facts.Maybe[string]{}

@@ -82,6 +82,9 @@ func (a *author) whoWakes(g *facts.Group) text {
 	t := say(fmt.Sprintf("%s wait%s (%s) in ", plural(g.Count, "goroutine"), third(g.Count), a.state(g)), a.at(blame(g.Frames)), ": ")
 	switch g.Quadrant {
 	case facts.QuadrantChannel:
+		if id, in, ok := a.firing(g); ok {
+			return say(t, "a timer ends the wait, that of ", lit(goid(id)), " ", relative(in), ": is it meant to take so long?")
+		}
 		return say(t, "who should be at the other end of the channel, and where is it now?")
 	case facts.QuadrantLock:
 		return say(t, "who holds it, and what does the holder wait for?")
@@ -89,6 +92,30 @@ func (a *author) whoWakes(g *facts.Group) text {
 		return say(t, "does this wait have a deadline, and is the other side alive?")
 	}
 	return say(t, "what should have ended this wait?")
+}
+
+// firing finds a goroutine of a group that waits for a timer to fire once, and when
+// that is after the moment of death, in nanoseconds.
+func (a *author) firing(g *facts.Group) (id, in int64, ok bool) {
+	if a.doc.Waits == nil {
+		return 0, 0, false
+	}
+	for _, e := range a.doc.Waits.Edges {
+		r := a.resource(e.Resource)
+		if r == nil || r.Channel == nil || r.Channel.Timer == nil || e.Op != facts.OpReceive {
+			continue
+		}
+		timer := r.Channel.Timer
+		if timer.Stopped || timer.PeriodNS > 0 || timer.FiresInNS.V <= 0 {
+			continue
+		}
+		for _, members := range g.GoidRanges {
+			if members[0] <= e.Goroutine && e.Goroutine <= members[1] {
+				return e.Goroutine, timer.FiresInNS.V, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 func third(n int) string {
