@@ -32,6 +32,8 @@ type peer struct {
 	// pooled are of those the reading goroutines of net/http's client, which wait as
 	// well when nobody has asked anything.
 	pooled int
+	// bounded are those whose wait has a deadline.
+	bounded int
 }
 
 func check(doc *facts.Document) []facts.Finding {
@@ -68,6 +70,9 @@ func peers(doc *facts.Document) []*peer {
 			known[name] = p
 		}
 		p.ids, p.resources = append(p.ids, e.Goroutine), append(p.resources, i)
+		if e.Op == facts.OpRead && r.Poll.ReadDeadlineNS.Known || e.Op == facts.OpWrite && r.Poll.WriteDeadlineNS.Known {
+			p.bounded++
+		}
 		if g := rule.GroupOf(doc, e.Goroutine); g != nil {
 			if _, pooled := rule.Has(g.Frames, "net/http.(*persistConn).readLoop"); pooled {
 				p.pooled++
@@ -115,9 +120,13 @@ func (p *peer) finding(doc *facts.Document) facts.Finding {
 		}
 		f.Evidence = append(f.Evidence, facts.Evidence{Kind: "wait", Text: text, Ref: rule.ResourceRef(i) + "/poll"})
 	}
+	ask := "a deadline for each call to it, and a bound on how many run at once"
+	if p.bounded == len(p.ids) {
+		ask = "each of these waits has a deadline; is it short enough, and what bounds how many calls run at once?"
+	}
 	f.NextSteps = []facts.NextStep{
 		rule.OnCall("look at " + p.address + ": is it slow, overloaded or gone?"),
-		rule.Developer("a deadline for each call to it, and a bound on how many run at once"),
+		rule.Developer(ask),
 	}
 	f.Unknowns = []facts.Unknown{{What: "whether it would have answered", WouldTell: "its own logs and metrics of that time"}}
 	return f

@@ -26,6 +26,26 @@ func TestFiresOnADatabase(t *testing.T) {
 	ruletest.Says(t, f, "25 goroutines wait for 10.0.0.9:5432 (tcp)", "fd 300, no read deadline")
 }
 
+// TestAsksForDeadlines asks for them unless every wait has one.
+func TestAsksForDeadlines(t *testing.T) {
+	doc := asked(25, "net.(*conn).Read", "main.query")
+	var polls []*facts.PollState
+	for i := range doc.Waits.Resources {
+		if p := doc.Waits.Resources[i].Poll; p != nil && p.Remote.V == "10.0.0.9:5432" {
+			polls = append(polls, p)
+		}
+	}
+	for i, p := range polls {
+		ruletest.Says(t, ruletest.Fires(t, Rule, doc), "a deadline for each call to it")
+		p.WriteDeadlineNS = facts.Some[int64](1e9) // which a read does not have
+		if i%5 == 0 {
+			ruletest.Says(t, ruletest.Fires(t, Rule, doc), "a deadline for each call to it")
+		}
+		p.ReadDeadlineNS = facts.Some[int64](1e9)
+	}
+	ruletest.Says(t, ruletest.Fires(t, Rule, doc), "each of these waits has a deadline")
+}
+
 func TestFiresOnAPoolThatIsAsked(t *testing.T) {
 	doc := asked(250, "net.(*conn).Read", "net/http.(*persistConn).readLoop")
 	ruletest.Clear(t, Rule, doc) // nobody asks
