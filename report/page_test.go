@@ -257,6 +257,37 @@ func TestTimersEndWaits(t *testing.T) {
 	}
 }
 
+// TestWhatComesDueWhileDying says that a deadline just before the end may be of no meaning.
+func TestWhatComesDueWhileDying(t *testing.T) {
+	const note = "may not be late"
+	for _, test := range []struct {
+		kind string
+		due  facts.Maybe[int64]
+		want bool
+	}{
+		{"abort-request", facts.Some[int64](-5e9), true},
+		{"abort-request", facts.Some[int64](-7e9), false},
+		{"abort-request", facts.Some[int64](1e9), false},
+		{"abort-request", facts.Maybe[int64]{}, false},
+		{"snapshot", facts.Some[int64](-5e9), false},
+	} {
+		for name, r := range map[string]facts.Resource{
+			"read":    {Kind: facts.ResourcePoll, Poll: &facts.PollState{ReadDeadlineNS: test.due}},
+			"call":    {Kind: facts.ResourceSyscall, Syscall: &facts.SyscallState{Target: &facts.PollState{WriteDeadlineNS: test.due}}},
+			"sleep":   {Kind: facts.ResourceSleep, Timer: &facts.TimerState{FiresInNS: test.due}},
+			"timer":   {Kind: facts.ResourceChannel, Channel: &facts.ChannelState{Timer: &facts.TimerState{FiresInNS: test.due}}},
+			"context": {Kind: facts.ResourceChannel, Context: &facts.ContextState{Chain: []string{"context.timerCtx"}, DeadlineInNS: test.due}},
+		} {
+			r.ID, r.WaiterCount, r.Holders = 1, 1, []facts.Holder{}
+			doc := documents()[test.kind]
+			doc.Waits = &facts.Waits{Resources: []facts.Resource{r}, Edges: []facts.WaitEdge{}, Cycles: []facts.WaitCycle{}, HeadBlockers: []facts.HeadBlocker{}}
+			if src := string(render(t, doc, report.Config{Format: report.Markdown})); strings.Contains(src, note) != test.want {
+				t.Errorf("%s, %s %v: said %v, want %v", test.kind, name, test.due, !test.want, test.want)
+			}
+		}
+	}
+}
+
 func TestHiddenMessage(t *testing.T) {
 	doc := panicked()
 	doc.Crash.Message, doc.Crash.Panics[0].Message = facts.Maybe[string]{}, facts.Maybe[string]{}

@@ -197,6 +197,9 @@ func (a *author) waitsPart() []block {
 	if t, ok := a.resourceTable(w); ok {
 		out = append(out, t)
 	}
+	if t := a.overdue(w); t != nil {
+		out = append(out, paragraph{t})
+	}
 	return append(out, a.leakPart(w.Leaks)...)
 }
 
