@@ -262,10 +262,13 @@ func (e *referred) hold(by holder) {
 	}
 }
 
+// rootBatch is how many roots are looked up at a time.
+const rootBatch = 512
+
 // roots looks at what refers to the chosen objects from outside of the heap and
 // the typed data: stacks and the runtime's own records.
 func (r *referrers) roots() {
-	var values [512]uint64
+	var values [rootBatch]uint64
 	slots := r.Graph.Roots.Slots
 	for len(slots) > 0 {
 		n := min(len(slots), len(values))

@@ -29,7 +29,6 @@ import (
 type duplicates struct {
 	*Analysis
 	workers   int
-	locator   *goheap.Locator
 	seed      maphash.Seed
 	placeBits int
 }
@@ -57,7 +56,7 @@ func (d *duplicates) address(record uint64) image.Addr {
 // duplicateStrings finds the strings that are there more than once.
 func (a *Analysis) duplicateStrings(ctx context.Context) *facts.DuplicateStrings {
 	d := &duplicates{
-		Analysis: a, workers: max(a.opt.Workers, 1), locator: a.Heap.Locator(), seed: maphash.MakeSeed(),
+		Analysis: a, workers: max(a.opt.Workers, 1), seed: maphash.MakeSeed(),
 		placeBits: bits.Len64(uint64(len(a.Heap.Arenas)) * layout.ArenaBytes),
 	}
 	parts, skip := d.partition(ctx, d.records(ctx))
@@ -209,7 +208,7 @@ func (d *duplicates) texts(records []uint64, t *texts) []text {
 	for i, r := range records {
 		t.addrs[i] = d.address(r)
 	}
-	d.locator.Locate(t.addrs[:len(records)], t.places[:])
+	d.Heap.Locate(t.addrs[:len(records)], t.places[:])
 	for i := range records {
 		t.found[i] = d.text(&t.places[i])
 	}

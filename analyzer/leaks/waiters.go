@@ -120,7 +120,6 @@ func (s *search) findTargets() {
 	var objects [batch]uint64
 	var sudogs [batch]image.Addr
 	var places [batch]goheap.Place
-	locator := s.heap.Heap.Locator()
 	s.edges = make([]uint32, 0, sudogEdges*len(s.targets))
 	s.replaced.list = make([]replacement, 0, len(s.targets))
 	for rest := s.targets; len(rest) > 0; {
@@ -130,7 +129,7 @@ func (s *search) findTargets() {
 			objects[i], sudogs[i] = uint64(t.at), t.sudog
 		}
 		s.heap.Heap.FindObjects(objects[:len(part)])
-		locator.Locate(sudogs[:len(part)], places[:])
+		s.heap.Heap.Locate(sudogs[:len(part)], places[:])
 		for i := range part {
 			part[i].object = goheap.Object(objects[i])
 			if places[i].Offset == 0 {

@@ -63,10 +63,10 @@ func (f *inference) flush() {
 // decide decides claims in the order in which they came.
 func (f *inference) decide() {
 	b := &f.batch
-	f.locator.Spans(b.addrs[:b.n], b.places[:b.n])
+	f.heap.LocateSpans(b.addrs[:b.n], b.places[:b.n])
 	n := f.drop(b.n)
 	b.n = 0
-	f.locator.Objects(b.addrs[:n], b.places[:n])
+	f.heap.LocateObjects(b.addrs[:n], b.places[:n])
 	for i := range b.places[:n] {
 		if o := b.places[i].Object; o != goheap.NoObject {
 			b.words[i] = f.words[o]
@@ -76,7 +76,7 @@ func (f *inference) decide() {
 		// Many objects hear of their type once: their bitmaps are read side by side, too.
 		p, c := &b.places[i], &b.claims[i]
 		if p.Object != goheap.NoObject && p.Offset == 0 && b.words[i] == 0 && !f.spans[p.Span].noscan {
-			c.pointers, c.known = f.locator.SlotPointers(p.Span, p.Slot)
+			c.pointers, c.known = f.pointers.Slot(p.Span, p.Slot)
 		}
 	}
 	for i := range b.places[:n] {

@@ -73,7 +73,7 @@ func (f *inference) flushTexts() {
 	t := &f.texts
 	n := t.n
 	t.n = 0
-	f.locator.Locate(t.addrs[:n], t.places[:n])
+	f.heap.Locate(t.addrs[:n], t.places[:n])
 	for i := range t.places[:n] {
 		p := &t.places[i]
 		if p.Object == goheap.NoObject {

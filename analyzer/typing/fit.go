@@ -80,7 +80,7 @@ func (f *inference) fitPointers(p *goheap.Place, c *claim, n uint64) verdict {
 	exact := n > s.least
 	var inside, behind bool
 	if !c.known && s.space <= 512 {
-		c.pointers, c.known = f.locator.SlotPointers(p.Span, p.Slot)
+		c.pointers, c.known = f.pointers.Slot(p.Span, p.Slot)
 	}
 	if c.known && s.space <= 512 {
 		inside, behind = f.compare64(e, c.pointers, n, s.space)

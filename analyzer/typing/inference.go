@@ -15,17 +15,17 @@ import (
 
 // inference is the work on one heap.
 type inference struct {
-	ctx     context.Context
-	process *gort.Process
-	image   *image.Image
-	heap    *goheap.Heap
-	types   *gotypes.Universe
-	roots   *graph.Roots
-	locator *goheap.Locator
-	spans   []spanInfo
-	uniform []Key // by span: the word of all its objects, 0 when they do not have one
-	maps    mapTypes
-	chans   chanTypes
+	ctx      context.Context
+	process  *gort.Process
+	image    *image.Image
+	heap     *goheap.Heap
+	types    *gotypes.Universe
+	roots    *graph.Roots
+	pointers *goheap.PointerMaps
+	spans    []spanInfo
+	uniform  []Key // by span: the word of all its objects, 0 when they do not have one
+	maps     mapTypes
+	chans    chanTypes
 
 	words      []Key    // by object: entry and class
 	extents    []Extent // by object
@@ -67,7 +67,7 @@ type inference struct {
 func newInference(ctx context.Context, h *goheap.Heap, u *gotypes.Universe, roots *graph.Roots) *inference {
 	p := h.Process()
 	f := &inference{
-		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, locator: h.Locator(),
+		ctx: ctx, process: p, image: p.Image, heap: h, types: u, roots: roots, pointers: h.PointerMaps(),
 		words:      bulk.Make[Key](h.Objects()),
 		extents:    bulk.Make[Extent](h.Objects()),
 		entries:    make([]entry, 1, 1024),

@@ -4,9 +4,9 @@ import (
 	"postmortem/coreread/image"
 )
 
-// Locator finds the objects that many addresses point into, in batches: it reads
-// what that takes for all of them side by side. It is safe for concurrent use.
-type Locator struct {
+// PointerMaps tells which words of small objects are pointers. It is safe for
+// concurrent use.
+type PointerMaps struct {
 	heap    *Heap
 	bitmaps []slotBitmap // by span
 }
@@ -27,15 +27,15 @@ type Place struct {
 	Object Object // NoObject in a free slot and in a span of the runtime's own
 }
 
-// Locator prepares finding many objects.
-func (h *Heap) Locator() *Locator {
-	l := &Locator{heap: h, bitmaps: make([]slotBitmap, len(h.Spans))}
+// PointerMaps finds the bitmaps of the spans.
+func (h *Heap) PointerMaps() *PointerMaps {
+	m := &PointerMaps{heap: h, bitmaps: make([]slotBitmap, len(h.Spans))}
 	for i := range h.Spans {
 		if s := &h.Spans[i]; s.InUse() && h.headers && !s.NoScan && s.Class != 0 && s.Header == 0 {
-			l.bitmaps[i] = slotBitmap{h.spanBitmap(s), s.ElemBytes / 8}
+			m.bitmaps[i] = slotBitmap{h.spanBitmap(s), s.ElemBytes / 8}
 		}
 	}
-	return l
+	return m
 }
 
 // spanBitmap returns the bitmap at the end of a span of small objects, nil when
@@ -53,43 +53,45 @@ func (h *Heap) spanBitmap(s *Span) []byte {
 }
 
 // Locate finds what each of the addresses points into; places has room for all.
-func (l *Locator) Locate(addrs []image.Addr, places []Place) {
-	l.Spans(addrs, places)
-	l.Objects(addrs, places)
+// What that takes is read for all of them side by side.
+func (h *Heap) Locate(addrs []image.Addr, places []Place) {
+	h.LocateSpans(addrs, places)
+	h.LocateObjects(addrs, places)
 }
 
-// Spans finds the span that each of the addresses points into; places has room
-// for all. Objects does the rest.
-func (l *Locator) Spans(addrs []image.Addr, places []Place) {
-	x := &l.heap.index
+// LocateSpans finds the span that each of the addresses points into; places has
+// room for all. LocateObjects does the rest.
+func (h *Heap) LocateSpans(addrs []image.Addr, places []Place) {
+	x := &h.index
 	places = places[:len(addrs)]
 	for i, a := range addrs {
 		places[i].Span = x.spans[x.find(a)]
 	}
 }
 
-// Objects finds the slots and objects of addresses whose spans Spans has found.
-func (l *Locator) Objects(addrs []image.Addr, places []Place) {
-	x := &l.heap.index
+// LocateObjects finds the slots and objects of addresses whose spans LocateSpans
+// has found.
+func (h *Heap) LocateObjects(addrs []image.Addr, places []Place) {
+	x := &h.index
 	places = places[:len(addrs)]
 	for i, a := range addrs {
 		at, p := &places[i], x.pages[x.find(a)]
 		of, d := x.layout(p), p.distance(a)
 		slot := of.slot(d)
 		at.Slot, at.Offset = uint32(slot), int64(d-slot*of.bytes-of.header)
-		at.Object = l.heap.objectOn(p, slot)
-		if of.bytes == 0 && at.Object != NoObject && d >= l.heap.Spans[at.Span].ElemBytes {
+		at.Object = h.objectOn(p, slot)
+		if of.bytes == 0 && at.Object != NoObject && d >= h.Spans[at.Span].ElemBytes {
 			at.Object = NoObject // behind a large object, in its last page
 		}
 	}
 }
 
-// SlotPointers returns which of the first 64 words of an object's value hold
+// Slot returns which of the first 64 words of an object's value hold
 // pointers, as a bitmap tells it; false for objects whose pointers a type tells.
-func (l *Locator) SlotPointers(span int32, slot uint32) (uint64, bool) {
-	bitmap := &l.bitmaps[span]
+func (m *PointerMaps) Slot(span int32, slot uint32) (uint64, bool) {
+	bitmap := &m.bitmaps[span]
 	if bitmap.bits == nil {
-		return l.arenaSlotPointers(span, slot)
+		return m.arenaSlot(span, slot)
 	}
 	n := bitmap.words
 	at := uint64(slot) * n
@@ -100,9 +102,9 @@ func (l *Locator) SlotPointers(span int32, slot uint32) (uint64, bool) {
 	return w & lowBits(int64(n)), true
 }
 
-// arenaSlotPointers is SlotPointers by the bitmap of the arena.
-func (l *Locator) arenaSlotPointers(span int32, slot uint32) (uint64, bool) {
-	h := l.heap
+// arenaSlot is Slot by the bitmap of the arena.
+func (m *PointerMaps) arenaSlot(span int32, slot uint32) (uint64, bool) {
+	h := m.heap
 	s := &h.Spans[span]
 	if h.headers || s.NoScan || !s.InUse() {
 		return 0, false

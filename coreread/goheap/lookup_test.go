@@ -30,7 +30,6 @@ func checkLookups(t *testing.T, h *goheap.Heap) {
 			spans[a] = int32(i)
 		}
 	}
-	locator := h.Locator()
 	const words = layout.PageSize / 8
 	for _, arena := range h.Arenas {
 		for page := arena.Start - layout.PageSize; page < arena.End+layout.PageSize; page += layout.PageSize {
@@ -42,7 +41,7 @@ func checkLookups(t *testing.T, h *goheap.Heap) {
 				want[i] = divide(h, spans, a)
 				addrs[i], objects[i] = a, uint64(a)
 			}
-			locator.Locate(addrs[:], got[:])
+			h.Locate(addrs[:], got[:])
 			h.FindObjects(objects[:])
 			for i, w := range want {
 				o, off, ok := h.Find(addrs[i])
